@@ -1,0 +1,145 @@
+package oapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+)
+
+// CreateVms creates VMs. The request must carry a ClientToken, which makes a repetition harmless.
+func (c *Client) CreateVms(ctx context.Context, request osc.CreateVmsRequest) (osc.CreateVmsResponse, error) {
+	return call(ctx, c, "CreateVms", func(ctx context.Context) (osc.CreateVmsResponse, *http.Response, error) {
+		return c.sdk.VmApi.CreateVms(ctx).CreateVmsRequest(request).Execute()
+	})
+}
+
+// DeleteVms deletes VMs, all of them or none: one unknown ID refuses the batch.
+func (c *Client) DeleteVms(ctx context.Context, ids []string) (osc.DeleteVmsResponse, error) {
+	return call(ctx, c, "DeleteVms", func(ctx context.Context) (osc.DeleteVmsResponse, *http.Response, error) {
+		return c.sdk.VmApi.DeleteVms(ctx).DeleteVmsRequest(osc.DeleteVmsRequest{VmIds: ids}).Execute()
+	})
+}
+
+// CreateTags sets tags on resources and replaces values of keys that are there.
+func (c *Client) CreateTags(ctx context.Context, request osc.CreateTagsRequest) error {
+	_, err := call(ctx, c, "CreateTags", func(ctx context.Context) (osc.CreateTagsResponse, *http.Response, error) {
+		return c.sdk.TagApi.CreateTags(ctx).CreateTagsRequest(request).Execute()
+	})
+	return err
+}
+
+// ReadVms reads one page of VMs.
+func (c *Client) ReadVms(ctx context.Context, request osc.ReadVmsRequest) (osc.ReadVmsResponse, error) {
+	return call(ctx, c, "ReadVms", func(ctx context.Context) (osc.ReadVmsResponse, *http.Response, error) {
+		result, response, err := c.sdk.VmApi.ReadVms(ctx).ReadVmsRequest(request).Execute()
+		if err != nil && response != nil && response.StatusCode == http.StatusOK {
+			result, err = decodeLeniently(err)
+		}
+		return result, response, err
+	})
+}
+
+// decodeLeniently decodes an answer that the SDK refused. Its enums reject values that are newer than the SDK, and one
+// VM with such a value must not hide all the others.
+func decodeLeniently(err error) (osc.ReadVmsResponse, error) {
+	var result osc.ReadVmsResponse
+	var sdk osc.GenericOpenAPIError
+	if !errors.As(err, &sdk) {
+		return result, err
+	}
+	var body struct{ Vms []map[string]json.RawMessage }
+	if decodeErr := json.Unmarshal(sdk.Body(), &body); decodeErr != nil {
+		return result, fmt.Errorf("decoding ReadVms: %w", decodeErr)
+	}
+	for _, vm := range body.Vms {
+		delete(vm, "BootMode")
+		delete(vm, "ActionsOnNextBoot")
+	}
+	raw, encodeErr := json.Marshal(body.Vms)
+	if encodeErr != nil {
+		return result, fmt.Errorf("decoding ReadVms: %w", encodeErr)
+	}
+	var token struct{ NextPageToken *string }
+	result.Vms = &[]osc.Vm{}
+	if decodeErr := errors.Join(json.Unmarshal(raw, result.Vms), json.Unmarshal(sdk.Body(), &token)); decodeErr != nil {
+		return result, fmt.Errorf("decoding ReadVms: %w", decodeErr)
+	}
+	result.NextPageToken = token.NextPageToken
+	return result, nil
+}
+
+// ReadConsoleOutput returns the last 64 KiB of a VM's console, base64 encoded.
+func (c *Client) ReadConsoleOutput(ctx context.Context, id string) (string, error) {
+	response, err := call(ctx, c, "ReadConsoleOutput", func(ctx context.Context) (osc.ReadConsoleOutputResponse, *http.Response, error) {
+		return c.sdk.VmApi.ReadConsoleOutput(ctx).ReadConsoleOutputRequest(osc.ReadConsoleOutputRequest{VmId: id}).Execute()
+	})
+	return response.GetConsoleOutput(), err
+}
+
+// ReadImages reads images by ID.
+func (c *Client) ReadImages(ctx context.Context, filters osc.FiltersImage) ([]osc.Image, error) {
+	response, err := call(ctx, c, "ReadImages", func(ctx context.Context) (osc.ReadImagesResponse, *http.Response, error) {
+		return c.sdk.ImageApi.ReadImages(ctx).ReadImagesRequest(osc.ReadImagesRequest{Filters: &filters}).Execute()
+	})
+	return response.GetImages(), err
+}
+
+// ReadSubnets reads subnets.
+func (c *Client) ReadSubnets(ctx context.Context, filters osc.FiltersSubnet) ([]osc.Subnet, error) {
+	response, err := call(ctx, c, "ReadSubnets", func(ctx context.Context) (osc.ReadSubnetsResponse, *http.Response, error) {
+		return c.sdk.SubnetApi.ReadSubnets(ctx).ReadSubnetsRequest(osc.ReadSubnetsRequest{Filters: &filters}).Execute()
+	})
+	return response.GetSubnets(), err
+}
+
+// ReadSecurityGroups reads security groups.
+func (c *Client) ReadSecurityGroups(ctx context.Context, filters osc.FiltersSecurityGroup) ([]osc.SecurityGroup, error) {
+	response, err := call(ctx, c, "ReadSecurityGroups", func(ctx context.Context) (osc.ReadSecurityGroupsResponse, *http.Response, error) {
+		return c.sdk.SecurityGroupApi.ReadSecurityGroups(ctx).ReadSecurityGroupsRequest(osc.ReadSecurityGroupsRequest{Filters: &filters}).Execute()
+	})
+	return response.GetSecurityGroups(), err
+}
+
+// ReadKeypairs reads keypairs.
+func (c *Client) ReadKeypairs(ctx context.Context, filters osc.FiltersKeypair) ([]osc.Keypair, error) {
+	response, err := call(ctx, c, "ReadKeypairs", func(ctx context.Context) (osc.ReadKeypairsResponse, *http.Response, error) {
+		return c.sdk.KeypairApi.ReadKeypairs(ctx).ReadKeypairsRequest(osc.ReadKeypairsRequest{Filters: &filters}).Execute()
+	})
+	return response.GetKeypairs(), err
+}
+
+// ReadQuotas reads limits of the account and what is used of them.
+func (c *Client) ReadQuotas(ctx context.Context, names ...string) ([]osc.QuotaTypes, error) {
+	request := osc.ReadQuotasRequest{Filters: &osc.FiltersQuota{QuotaNames: &names}}
+	response, err := call(ctx, c, "ReadQuotas", func(ctx context.Context) (osc.ReadQuotasResponse, *http.Response, error) {
+		return c.sdk.QuotaApi.ReadQuotas(ctx).ReadQuotasRequest(request).Execute()
+	})
+	return response.GetQuotaTypes(), err
+}
+
+// ReadCatalog reads the account's prices.
+func (c *Client) ReadCatalog(ctx context.Context) ([]osc.CatalogEntry, error) {
+	response, err := call(ctx, c, "ReadCatalog", func(ctx context.Context) (osc.ReadCatalogResponse, *http.Response, error) {
+		return c.sdk.CatalogApi.ReadCatalog(ctx).ReadCatalogRequest(osc.ReadCatalogRequest{}).Execute()
+	})
+	return entries(response.Catalog), err
+}
+
+// ReadPublicCatalog reads the region's list prices.
+func (c *Client) ReadPublicCatalog(ctx context.Context) ([]osc.CatalogEntry, error) {
+	response, err := call(ctx, c, "ReadPublicCatalog", func(ctx context.Context) (osc.ReadPublicCatalogResponse, *http.Response, error) {
+		return c.sdk.PublicCatalogApi.ReadPublicCatalog(ctx).ReadPublicCatalogRequest(osc.ReadPublicCatalogRequest{}).Execute()
+	})
+	return entries(response.Catalog), err
+}
+
+func entries(catalog *osc.Catalog) []osc.CatalogEntry {
+	if catalog == nil || catalog.Entries == nil {
+		return nil
+	}
+	return *catalog.Entries
+}

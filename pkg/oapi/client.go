@@ -1,0 +1,118 @@
+// Package oapi is the Outscale API client made safe: one rate limit, retries, errors by code, and no account lock-out.
+package oapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+)
+
+// Options bound what a client may do to the account. The defaults are those of Outscale's own tools.
+type Options struct {
+	// UserAgent names the program in the account's API log.
+	UserAgent string
+	// RateLimit is in calls per second, shared by all calls of the client.
+	RateLimit float64
+	// Retries is how often a call is repeated after a throttle, a 5xx or a lost reply.
+	Retries int
+	// RetryWait is the pause before the first repetition; it doubles up to MaxRetryWait, with jitter.
+	RetryWait, MaxRetryWait time.Duration
+	// Timeout bounds each single attempt: the SDK has none.
+	Timeout time.Duration
+}
+
+// DefaultOptions returns the limits that Outscale documents for its own tools: 5 calls/s, 5 retries of 1 to 30 s.
+func DefaultOptions(userAgent string) Options {
+	return Options{
+		UserAgent: userAgent, RateLimit: 5, Retries: 5,
+		RetryWait: time.Second, MaxRetryWait: 30 * time.Second, Timeout: 30 * time.Second,
+	}
+}
+
+// Client calls the Outscale API. Every method waits for its turn under the rate limit, repeats what can be repeated,
+// and returns an *Error.
+type Client struct {
+	sdk         *osc.APIClient
+	credentials osc.AWSv4
+	options     Options
+	limiter     *rate.Limiter
+	breaker     *breaker
+	metrics     *metrics
+}
+
+// New returns a client for the account of the credentials. Its metrics are registered at registerer.
+func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registerer prometheus.Registerer) (*Client, error) {
+	switch {
+	case credentials.AccessKey == "" || credentials.SecretKey == "":
+		return nil, errors.New("no Outscale credentials: set OSC_ACCESS_KEY and OSC_SECRET_KEY, or OSC_PROFILE with ~/.osc/config.json")
+	case options.RateLimit <= 0:
+		return nil, fmt.Errorf("OAPI rate limit %v: want more than 0 calls per second", options.RateLimit)
+	}
+	m, err := newMetrics(registerer)
+	if err != nil {
+		return nil, err
+	}
+	configuration := *sdk
+	configuration.UserAgent = options.UserAgent
+	return &Client{
+		sdk:         osc.NewAPIClient(&configuration),
+		credentials: credentials,
+		options:     options,
+		limiter:     rate.NewLimiter(rate.Limit(options.RateLimit), max(1, int(options.RateLimit))),
+		breaker:     newBreaker(time.Now),
+		metrics:     m,
+	}, nil
+}
+
+// call repeats an SDK call until it succeeds, cannot succeed, or the retries are used up. Each attempt goes through the
+// SDK again, because that signs it anew: a signature is valid for minutes only. All calls made here can be repeated:
+// reads, and writes with a client token or an idempotent effect.
+func call[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
+	wait := c.options.RetryWait
+	for attempt := 0; ; attempt++ {
+		result, err := once(ctx, c, name, do)
+		if err == nil || attempt >= c.options.Retries || !IsRetryable(err) {
+			return result, err
+		}
+		// Between half and all of the pause, so that callers throttled together do not come back together.
+		pause := max(wait/2+rand.N(wait/2+1), retryAfter(err)) //nolint:gosec // jitter needs no cryptography
+		wait = min(2*wait, c.options.MaxRetryWait)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return result, err
+		}
+	}
+}
+
+// once makes one attempt.
+func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
+	var none R
+	leave, err := c.breaker.enter(ctx)
+	if err != nil {
+		return none, &Error{Call: name, cause: err}
+	}
+	waiting := time.Now()
+	if err := c.limiter.Wait(ctx); err != nil {
+		leave(nil)
+		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
+	}
+	started := time.Now()
+	c.metrics.waited(started.Sub(waiting))
+	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
+	defer cancel()
+	result, response, err := do(signed)
+	err = classify(name, response, err)
+	c.metrics.called(name, err, time.Since(started))
+	leave(err)
+	return result, err
+}

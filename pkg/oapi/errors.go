@@ -1,0 +1,173 @@
+package oapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+)
+
+// errNotSent marks what never left this process: repeating it at once would not help.
+var errNotSent = errors.New("not sent")
+
+// Error is a refused or failed call. Code decides, never the HTTP status: the same code comes with different statuses.
+type Error struct {
+	// Call is the name of the API call, for instance CreateVms.
+	Call string
+	// Status is the HTTP status, 0 when there was no answer.
+	Status int
+	// Code, Type and Details are the first entry of Errors in the answer.
+	Code, Type, Details string
+	// RequestID is what Outscale's support asks for.
+	RequestID string
+
+	retryAfter time.Duration
+	cause      error
+}
+
+// Error says which call failed and what the API answered.
+func (e *Error) Error() string {
+	switch {
+	case e.Code != "":
+		return fmt.Sprintf("%s: %s %s: %s (request %s)", e.Call, e.Code, e.Type, e.Details, e.RequestID)
+	case e.Status != 0:
+		return fmt.Sprintf("%s: HTTP %d: %v", e.Call, e.Status, e.cause)
+	default:
+		return fmt.Sprintf("%s: %v", e.Call, e.cause)
+	}
+}
+
+// Unwrap returns what broke the call when the API did not answer, for instance a context's end.
+func (e *Error) Unwrap() error { return e.cause }
+
+// classify turns what the SDK returns into an *Error. The SDK's error says only "400 Bad Request", and its model is
+// filled for some statuses only, so that the body is read here.
+func classify(call string, response *http.Response, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Call: call, cause: err}
+	if response != nil {
+		e.Status = response.StatusCode
+		e.retryAfter = parseRetryAfter(response.Header.Get("Retry-After"))
+	}
+	var sdk osc.GenericOpenAPIError
+	if !errors.As(err, &sdk) {
+		return e
+	}
+	var body struct {
+		Errors          []struct{ Code, Type, Details string }
+		ResponseContext struct {
+			RequestID string `json:"RequestId"`
+		}
+	}
+	if json.Unmarshal(sdk.Body(), &body) == nil && len(body.Errors) > 0 {
+		e.Code, e.Type, e.Details = body.Errors[0].Code, body.Errors[0].Type, body.Errors[0].Details
+		e.RequestID = body.ResponseContext.RequestID
+	}
+	return e
+}
+
+func parseRetryAfter(header string) time.Duration {
+	seconds, err := strconv.Atoi(header)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.retryAfter
+	}
+	return 0
+}
+
+// Code returns the API's error code, for instance "10001", or "" when the API did not give one.
+func Code(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// number returns the code as a number, 0 when there is none.
+func number(err error) int {
+	n, convErr := strconv.Atoi(Code(err))
+	if convErr != nil {
+		return 0
+	}
+	return n
+}
+
+// IsRetryable tells whether the same call may succeed later: throttled, a fault of the platform, or no answer.
+func IsRetryable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || IsUnauthorized(err) || errors.Is(err, errNotSent) {
+		return false
+	}
+	return IsThrottled(err) || e.Status >= http.StatusInternalServerError || e.Status == 0
+}
+
+// IsThrottled tells whether the platform or the account has too many calls at the moment.
+func IsThrottled(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Status == http.StatusTooManyRequests || slices.Contains([]string{"6", "24", "25"}, e.Code) ||
+		strings.HasPrefix(e.Type, "RequestLimitExceeded"))
+}
+
+// IsUnauthorized tells whether the credentials were refused. Repeating such a call locks the account.
+func IsUnauthorized(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden ||
+		slices.Contains([]string{"1", "4", "5", "7", "14", "15", "20", "4000", "4120"}, e.Code))
+}
+
+// IsCapacity tells whether Outscale has no room for this VM type in this subregion at the moment (10001).
+func IsCapacity(err error) bool { return Code(err) == "10001" }
+
+// IsQuota tells whether a limit of the account is reached. 10000 to 10999 are quotas, except 10001, which is capacity.
+func IsQuota(err error) bool {
+	n := number(err)
+	return n >= 10000 && n < 11000 && n != 10001
+}
+
+// IsSubnetFull tells whether the quota that is reached is the addresses of a subnet (10021 [?]).
+func IsSubnetFull(err error) bool { return Code(err) == "10021" }
+
+// IsUnknownVMType tells whether Outscale does not sell this VM type (5024).
+func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
+
+// IsVMNotFound tells whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
+func IsVMNotFound(err error) bool { return Code(err) == "5063" }
+
+// MissingResource returns which resource of a NodeClass a CreateVms did not find: "image", "subnet", "security group",
+// "keypair" or "snapshot", or "" when the error is another one.
+func MissingResource(err error) string {
+	switch Code(err) {
+	case "5020", "5022", "5007":
+		return "security group"
+	case "5023":
+		return "image"
+	case "5054":
+		return "snapshot"
+	case "5057":
+		return "subnet"
+	case "5071":
+		return "keypair"
+	default:
+		return ""
+	}
+}
+
+// IsPageToken tells whether the token of the next page has expired or is unknown, so that the listing must restart.
+func IsPageToken(err error) bool {
+	code := Code(err)
+	return code == "4116" || code == "4117"
+}

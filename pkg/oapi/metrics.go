@@ -1,0 +1,61 @@
+package oapi
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics answers: how many calls of which kind with what result, how slow they are, and how much of the time is our
+// own rate limit.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	wait     prometheus.Histogram
+}
+
+func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "karpenter_outscale", Subsystem: "api", Name: "requests_total",
+			Help: "Attempts of calls to the Outscale API by call and by result: ok, the API's error code, an HTTP status or lost.",
+		}, []string{"call", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "karpenter_outscale", Subsystem: "api", Name: "request_duration_seconds",
+			Help:    "Time of one attempt of a call to the Outscale API, without the wait for the rate limit.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12),
+		}, []string{"call"}),
+		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "karpenter_outscale", Subsystem: "api", Name: "rate_limit_wait_seconds",
+			Help:    "Time that calls wait for the client's own rate limit. When it grows, raise --oapi-rate-limit.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+		}),
+	}
+	for _, collector := range []prometheus.Collector{m.requests, m.duration, m.wait} {
+		if err := registerer.Register(collector); err != nil {
+			return nil, fmt.Errorf("registering metrics of the API client: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) waited(d time.Duration) { m.wait.Observe(d.Seconds()) }
+
+func (m *metrics) called(call string, err error, d time.Duration) {
+	m.requests.WithLabelValues(call, result(err)).Inc()
+	m.duration.WithLabelValues(call).Observe(d.Seconds())
+}
+
+func result(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	code := "lost"
+	if e, ok := err.(*Error); ok && e.Status != 0 { //nolint:errorlint // classify returns exactly this type
+		code = cmp.Or(e.Code, strconv.Itoa(e.Status))
+	}
+	return code
+}

@@ -1,0 +1,111 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+)
+
+const (
+	// batchWindow is how long a deletion waits for others to share its call.
+	batchWindow = 100 * time.Millisecond
+	// batchSize keeps one refused batch from costing too many single calls.
+	batchSize = 100
+	// batchTimeout bounds a shared call, which must not end with the context of any one of its callers.
+	batchTimeout = 2 * time.Minute
+)
+
+// Delete deletes a VM. It returns nil while the VM is shutting down, without another call, and ErrNotFound once it is gone.
+func (p *Provider) Delete(ctx context.Context, id string) error {
+	v, err := p.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("deleting VM %q: %w", id, err)
+	}
+	if v.Leaving() {
+		return nil
+	}
+	if err := p.deletes.do(ctx, id); err != nil {
+		return fmt.Errorf("deleting VM %q: %w", id, err)
+	}
+	return nil
+}
+
+// deleteNow deletes a batch and returns one result for each ID. A batch that is refused for one unknown VM is split.
+func (p *Provider) deleteNow(ctx context.Context, ids []string) map[string]error {
+	results := make(map[string]error, len(ids))
+	_, err := p.api.DeleteVms(ctx, ids)
+	if oapi.IsVMNotFound(err) && len(ids) > 1 {
+		for _, id := range ids {
+			results[id] = p.deleteNow(ctx, []string{id})[id]
+		}
+		return results
+	}
+	if oapi.IsVMNotFound(err) {
+		err = errors.Join(ErrNotFound, err)
+	}
+	for _, id := range ids {
+		results[id] = err
+		switch {
+		case err == nil:
+			p.fleet.deleted(id, p.now())
+		case errors.Is(err, ErrNotFound):
+			p.fleet.forget(id)
+		}
+	}
+	return results
+}
+
+// batcher gathers IDs for a moment and hands them on together.
+type batcher struct {
+	run func(context.Context, []string) map[string]error
+
+	mu      sync.Mutex
+	waiting map[string][]chan error
+}
+
+func newBatcher(run func(context.Context, []string) map[string]error) *batcher {
+	return &batcher{run: run, waiting: map[string][]chan error{}}
+}
+
+// do waits for the result of id's batch. When ctx ends first the batch goes on: the others in it still want it.
+func (b *batcher) do(ctx context.Context, id string) error {
+	result := make(chan error, 1)
+	b.mu.Lock()
+	if len(b.waiting) == 0 {
+		time.AfterFunc(batchWindow, b.flush)
+	}
+	b.waiting[id] = append(b.waiting[id], result)
+	b.mu.Unlock()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *batcher) flush() {
+	b.mu.Lock()
+	waiting := b.waiting
+	b.waiting = map[string][]chan error{}
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	ids := make([]string, 0, len(waiting))
+	for id := range waiting {
+		ids = append(ids, id)
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), batchSize)
+		for id, err := range b.run(ctx, ids[:n]) {
+			for _, result := range waiting[id] {
+				result <- err
+			}
+		}
+		ids = ids[n:]
+	}
+}

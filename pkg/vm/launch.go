@@ -1,0 +1,106 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+)
+
+// Device is a volume that is made with the VM.
+type Device struct {
+	// Name is /dev/sda1 for the root.
+	Name string
+	// SizeGiB is 0 for the size of the snapshot.
+	SizeGiB int32
+	// Type is standard, gp2 or io1; IOPS goes with io1 only.
+	Type       string
+	IOPS       int32
+	SnapshotID string
+	// Keep leaves the volume behind when the VM is deleted.
+	Keep bool
+}
+
+// Request is one VM to launch for one NodeClaim.
+type Request struct {
+	Owner Owner
+	// Type is canonical, with the performance flag: Outscale echoes what it is given.
+	Type, ImageID, SubnetID, KeypairName string
+	SecurityGroupIDs                     []string
+	Devices                              []Device
+	// Tags are the user's; the cluster's are added.
+	Tags map[string]string
+	// UserData is what the guest reads.
+	UserData []byte
+}
+
+// Launch creates the VM of a NodeClaim and returns as soon as its ID is known. Repeating it with the same owner, type
+// and subnet gives the same VM. ErrNotFound means that this VM existed and is terminated already.
+func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
+	tags := p.cluster.Tags(r.Owner, r.Tags)
+	section := tags
+	if !p.options.TagsInUserData {
+		section = nil
+	}
+	data, err := userData(section, r.UserData)
+	if err != nil {
+		return VM{}, err
+	}
+	// The struct is built literally: the SDK's constructor presets Performance and more.
+	response, err := p.api.CreateVms(ctx, osc.CreateVmsRequest{
+		ClientToken:         new(p.cluster.Token(r.Owner, r.Type, r.SubnetID)),
+		MinVmsCount:         new(int32(1)),
+		MaxVmsCount:         new(int32(1)),
+		ImageId:             r.ImageID,
+		VmType:              &r.Type,
+		SubnetId:            &r.SubnetID,
+		SecurityGroupIds:    &r.SecurityGroupIDs,
+		KeypairName:         optional(r.KeypairName),
+		BlockDeviceMappings: mappings(r.Devices),
+		UserData:            &data,
+	})
+	if err != nil {
+		return VM{}, fmt.Errorf("creating a %s in subnet %q: %w", r.Type, r.SubnetID, err)
+	}
+	if len(response.GetVms()) != 1 {
+		return VM{}, fmt.Errorf("creating a %s in subnet %q: Outscale returned %d VMs, want 1", r.Type, r.SubnetID, len(response.GetVms()))
+	}
+	launched := fromAPI(response.GetVms()[0])
+	if launched.Leaving() {
+		return VM{}, fmt.Errorf("VM %q of NodeClaim %q is %s already: %w", launched.ID, r.Owner.NodeClaim, launched.State, ErrNotFound)
+	}
+	p.fleet.launched(launched, tags, p.now())
+	return launched, nil
+}
+
+// TagsArrive tells whether the tags in the user data have worked so far. Where they are ignored, the launcher must tag
+// at once, because nothing else will before the kubelet registers.
+func (p *Provider) TagsArrive() bool {
+	return p.options.TagsInUserData && !p.fleet.sectionWasIgnored()
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func mappings(devices []Device) *[]osc.BlockDeviceMappingVmCreation {
+	out := make([]osc.BlockDeviceMappingVmCreation, 0, len(devices))
+	for _, d := range devices {
+		bsu := &osc.BsuToCreate{
+			DeleteOnVmDeletion: new(!d.Keep),
+			SnapshotId:         optional(d.SnapshotID),
+			VolumeType:         optional(d.Type),
+		}
+		if d.SizeGiB > 0 {
+			bsu.VolumeSize = &d.SizeGiB
+		}
+		if d.IOPS > 0 {
+			bsu.Iops = &d.IOPS
+		}
+		out = append(out, osc.BlockDeviceMappingVmCreation{DeviceName: &d.Name, Bsu: bsu})
+	}
+	return &out
+}

@@ -1,0 +1,116 @@
+package vm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+)
+
+// Tags that the parties around a VM rely on.
+const (
+	// TagManagedBy holds the cluster name. Without it List does not see the VM.
+	TagManagedBy = "karpenter.sh/managed-by"
+	// TagNodeName holds the node name. Without it the Outscale CCM deletes the Node (CCM ccm/cloud/vm.go:141-163).
+	TagNodeName = "OscK8sNodeName"
+	// TagNodeClaim, TagNodePool and TagNodeClass hold names, for people.
+	TagNodeClaim = "karpenter.sh/nodeclaim"
+	TagNodePool  = "karpenter.sh/nodepool"
+	TagNodeClass = "karpenter.outscale.com/nodeclass"
+	// TagNodeClaimUID and TagClusterUID prove who owns the VM before anything is deleted.
+	TagNodeClaimUID = "karpenter.outscale.com/nodeclaim-uid"
+	TagClusterUID   = "karpenter.outscale.com/cluster-uid"
+)
+
+// Cluster is what makes a VM ours.
+type Cluster struct {
+	// Name is the cluster's name, which people choose.
+	Name string
+	// ID is the CCM's cluster ID, the <id> of the tag OscK8sClusterID/<id>.
+	ID string
+	// UID is the UID of the namespace kube-system: it tells two clusters of one name apart.
+	UID string
+}
+
+// Owner is the NodeClaim that a VM is made for.
+type Owner struct {
+	NodeClaim, NodeClaimUID, NodePool, NodeClass string
+	// NodeName is empty while it depends on the address that the VM will get.
+	NodeName string
+}
+
+// Tags returns the tags of a VM. Tags of the user never override the ones that the parties rely on.
+func (c Cluster) Tags(owner Owner, user map[string]string) map[string]string {
+	tags := maps.Clone(user)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	maps.Copy(tags, map[string]string{
+		TagManagedBy:                      c.Name,
+		TagClusterUID:                     c.UID,
+		"OscK8sClusterID/" + c.ID:         "owned",
+		"kubernetes.io/cluster/" + c.Name: "owned",
+		TagNodeClaim:                      owner.NodeClaim,
+		TagNodeClaimUID:                   owner.NodeClaimUID,
+		TagNodeClass:                      owner.NodeClass,
+		"Name":                            c.Name + "-" + owner.NodeName,
+	})
+	if owner.NodePool != "" {
+		tags[TagNodePool] = owner.NodePool
+	}
+	if owner.NodeName == "" {
+		tags["Name"] = c.Name + "-" + owner.NodeClaim
+	} else {
+		tags[TagNodeName] = owner.NodeName
+	}
+	return tags
+}
+
+// Owns tells whether the VM is proven to be this cluster's.
+func (c Cluster) Owns(v VM) bool {
+	return v.Tags[TagManagedBy] == c.Name && v.Tags[TagClusterUID] == c.UID
+}
+
+// Token returns the client token of one attempt: the same for every repetition, another for another candidate. It
+// names cluster and NodeClaim even when all tags are lost. 61 characters of the 64 that Outscale takes.
+func (c Cluster) Token(owner Owner, vmType, subnetID string) string {
+	return c.tokenPrefix(owner.NodeClaimUID) + digest(vmType, subnetID)[:12]
+}
+
+func (c Cluster) tokenPrefix(nodeClaimUID string) string {
+	return "kpo-" + digest(c.UID)[:12] + "-" + digest(nodeClaimUID)[:31] + "-"
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// MissingTags returns the wanted tags that the VM lacks or has with another value.
+func MissingTags(v VM, want map[string]string) map[string]string {
+	missing := map[string]string{}
+	for key, value := range want {
+		if had, ok := v.Tags[key]; !ok || had != value {
+			missing[key] = value
+		}
+	}
+	return missing
+}
+
+// Tag sets tags on a VM and remembers that it did.
+func (p *Provider) Tag(ctx context.Context, id string, tags map[string]string) error {
+	request := osc.CreateTagsRequest{ResourceIds: []string{id}}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		request.Tags = append(request.Tags, osc.ResourceTag{Key: key, Value: tags[key]})
+	}
+	if err := p.api.CreateTags(ctx, request); err != nil {
+		return fmt.Errorf("tagging VM %q: %w", id, err)
+	}
+	p.fleet.tagged(id, tags, p.now())
+	return nil
+}

@@ -1,0 +1,73 @@
+// Package vm launches, lists, tags and deletes the virtual machines of one cluster, in Outscale's terms only.
+package vm
+
+import (
+	"errors"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+)
+
+// States of a VM as Outscale names them.
+const (
+	StatePending      = "pending"
+	StateRunning      = "running"
+	StateStopping     = "stopping"
+	StateStopped      = "stopped"
+	StateShuttingDown = "shutting-down"
+	StateTerminated   = "terminated"
+	// StateUnknown is ours: a NodeClaim names this VM, and no read has shown it yet.
+	StateUnknown = "unknown"
+)
+
+// ErrNotFound means that the VM is terminated or that Outscale does not know it.
+var ErrNotFound = errors.New("VM not found") //nolint:gochecknoglobals // a sentinel, never written
+
+// VM is one virtual machine.
+type VM struct {
+	ID    string
+	State string
+	// Type is the name as ReadVms returns it, with the performance flag: tinav6.c4r8p2.
+	Type      string
+	Subregion string
+	SubnetID  string
+	ImageID   string
+	// PrivateIP and PrivateDNSName are empty once the VM is terminated.
+	PrivateIP, PrivateDNSName string
+	ClientToken               string
+	SecurityGroupIDs          []string
+	// Tags must not be changed: copies of a VM share them.
+	Tags      map[string]string
+	CreatedAt time.Time
+}
+
+// Leaving tells whether the VM is on its way out and cannot come back.
+func (v VM) Leaving() bool { return v.State == StateShuttingDown || v.State == StateTerminated }
+
+// fromAPI copies what we need. A terminated VM lacks most fields, so that every one is read through the SDK's getters.
+func fromAPI(in osc.Vm) VM {
+	out := VM{
+		ID:             in.GetVmId(),
+		State:          in.GetState(),
+		Type:           in.GetVmType(),
+		SubnetID:       in.GetSubnetId(),
+		ImageID:        in.GetImageId(),
+		PrivateIP:      in.GetPrivateIp(),
+		PrivateDNSName: in.GetPrivateDnsName(),
+		ClientToken:    in.GetClientToken(),
+		Tags:           make(map[string]string, len(in.GetTags())),
+	}
+	placement := in.GetPlacement()
+	out.Subregion = placement.GetSubregionName()
+	for _, tag := range in.GetTags() {
+		out.Tags[tag.Key] = tag.Value
+	}
+	for _, group := range in.GetSecurityGroups() {
+		out.SecurityGroupIDs = append(out.SecurityGroupIDs, group.GetSecurityGroupId())
+	}
+	// An unreadable date leaves the zero time, which reads as "very old": the reader of CreatedAt must not trust age alone.
+	if created, err := time.Parse(time.RFC3339Nano, in.GetCreationDate()); err == nil {
+		out.CreatedAt = created
+	}
+	return out
+}
