@@ -1,0 +1,65 @@
+package v1alpha1
+
+import (
+	"github.com/awslabs/operatorpkg/status"
+)
+
+// Conditions of an OutscaleNodeClass. Ready is true when all others are.
+const (
+	// ConditionImageReady is about spec.imageId.
+	ConditionImageReady = "ImageReady"
+	// ConditionSubnetsReady is about spec.subnetIds.
+	ConditionSubnetsReady = "SubnetsReady"
+	// ConditionSecurityGroupsReady is about spec.securityGroupIds.
+	ConditionSecurityGroupsReady = "SecurityGroupsReady"
+	// ConditionKeypairReady is about spec.keypairName.
+	ConditionKeypairReady = "KeypairReady"
+	// ConditionTalosReady is about spec.talos and spec.kubelet: a machine config can be rendered and is valid.
+	ConditionTalosReady = "TalosReady"
+)
+
+// OutscaleNodeClassStatus is what the provider found.
+type OutscaleNodeClassStatus struct {
+	// Subnets are the subnets of the spec, in its order.
+	// +listType=atomic
+	// +optional
+	Subnets []Subnet `json:"subnets,omitempty"`
+	// ImageName is the name of the OMI.
+	// +optional
+	ImageName string `json:"imageName,omitempty"`
+	// TalosVersion is what the OMI says of itself, in its tag talos.dev/version or its name. A name can be wrong.
+	// +optional
+	TalosVersion string `json:"talosVersion,omitempty"`
+	// Conditions say whether the class can be used, and which field is wrong if not.
+	// +optional
+	Conditions []status.Condition `json:"conditions,omitempty"`
+}
+
+// Subnet is a subnet that VMs may be placed in.
+type Subnet struct {
+	// ID of the subnet.
+	ID string `json:"id"`
+	// Subregion of the subnet: the zone of its nodes.
+	Subregion string `json:"subregion"`
+	// CIDR is the subnet's range of addresses.
+	// +optional
+	CIDR string `json:"cidr,omitempty"`
+	// AvailableIPs is how many addresses were free when it was last read.
+	// +optional
+	AvailableIPs int32 `json:"availableIps,omitempty"`
+}
+
+// StatusConditions gives access to the conditions, as Karpenter wants it.
+func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.ConditionSet {
+	return status.NewReadyConditions(
+		ConditionImageReady, ConditionSubnetsReady, ConditionSecurityGroupsReady, ConditionKeypairReady, ConditionTalosReady,
+	).For(in, opts...)
+}
+
+// GetConditions returns the conditions.
+func (in *OutscaleNodeClass) GetConditions() []status.Condition { return in.Status.Conditions }
+
+// SetConditions replaces the conditions.
+func (in *OutscaleNodeClass) SetConditions(conditions []status.Condition) {
+	in.Status.Conditions = conditions
+}

@@ -1,0 +1,124 @@
+package instancetype
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+	"sigs.k8s.io/karpenter/pkg/scheduling"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+)
+
+// build makes the list of a NodeClass.
+func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass, now time.Time) cloudprovider.InstanceTypes {
+	offered := p.static
+	if len(offered) == 0 {
+		offered = tina(nodeClass.Spec.InstanceTypes)
+	}
+	subregions := Subregions(nodeClass)
+	kubelet := nodeClass.Spec.Kubelet.WithDefaults()
+	root := rootVolume(nodeClass)
+	out := make(cloudprovider.InstanceTypes, 0, len(offered))
+	for _, t := range offered {
+		size := capacity(t, root.sizeGiB, kubelet)
+		out = append(out, &cloudprovider.InstanceType{
+			Name:         t.Name,
+			Requirements: requirements(t, subregions),
+			Offerings:    p.offerings(t, subregions, root, now),
+			Capacity:     size,
+			Overhead:     overhead(size, kubelet),
+		})
+	}
+	return out
+}
+
+// Subregions returns where the NodeClass can place VMs, sorted.
+func Subregions(nodeClass *v1alpha1.OutscaleNodeClass) []string {
+	var out []string
+	for _, subnet := range nodeClass.Status.Subnets {
+		out = append(out, subnet.Subregion)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Region returns the region of a subregion, by the CCM's rule: the name without its last letter.
+func Region(subregion string) string {
+	if subregion == "" {
+		return ""
+	}
+	return subregion[:len(subregion)-1]
+}
+
+// requirements are the labels that nodes of the type will have. Every well-known label must be there.
+func requirements(t Type, subregions []string) scheduling.Requirements {
+	var regions []string
+	for _, subregion := range subregions {
+		regions = append(regions, Region(subregion))
+	}
+	in := func(key string, values ...string) *scheduling.Requirement {
+		return scheduling.NewRequirement(key, corev1.NodeSelectorOpIn, values...)
+	}
+	out := scheduling.NewRequirements(
+		in(corev1.LabelInstanceTypeStable, t.Name),
+		in(corev1.LabelArchStable, karpv1.ArchitectureAmd64),
+		in(corev1.LabelOSStable, string(corev1.Linux)),
+		in(corev1.LabelTopologyZone, subregions...),
+		in(corev1.LabelTopologyRegion, regions...),
+		in(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand),
+		scheduling.NewRequirement(corev1.LabelWindowsBuild, corev1.NodeSelectorOpDoesNotExist),
+		in(v1alpha1.LabelCPU, strconv.Itoa(t.VCores)),
+		in(v1alpha1.LabelMemory, strconv.Itoa(t.MemoryGiB)),
+	)
+	if t.Generation == 0 { // a static type that is no tina type
+		out.Add(
+			scheduling.NewRequirement(v1alpha1.LabelGeneration, corev1.NodeSelectorOpDoesNotExist),
+			scheduling.NewRequirement(v1alpha1.LabelPerformance, corev1.NodeSelectorOpDoesNotExist))
+		return out
+	}
+	out.Add(
+		in(v1alpha1.LabelGeneration, strconv.Itoa(t.Generation)),
+		in(v1alpha1.LabelPerformance, performances()[t.Performance-1]))
+	return out
+}
+
+// offerings has one offering for each subregion. A type without a price is shown and not available: at price 0 it
+// would always win.
+func (p *Provider) offerings(t Type, subregions []string, root volume, now time.Time) cloudprovider.Offerings {
+	price, known := t.Price, t.Price > 0
+	if !known {
+		price, known = p.prices.VM(t.Generation, t.Performance, t.VCores, t.MemoryGiB)
+	}
+	// The volume costs the same with each type, so that a catalogue without its price changes no choice.
+	volumePrice, _ := p.prices.Volume(root.kind, root.sizeGiB, root.iops)
+	out := make(cloudprovider.Offerings, 0, len(subregions))
+	for _, subregion := range subregions {
+		out = append(out, &cloudprovider.Offering{
+			Requirements: scheduling.NewRequirements(
+				scheduling.NewRequirement(karpv1.CapacityTypeLabelKey, corev1.NodeSelectorOpIn, karpv1.CapacityTypeOnDemand),
+				scheduling.NewRequirement(corev1.LabelTopologyZone, corev1.NodeSelectorOpIn, subregion),
+			),
+			Price:     price + volumePrice,
+			Available: known && !p.unavailable.has(t, subregion, now),
+		})
+	}
+	return out
+}
+
+type volume struct {
+	kind          string
+	sizeGiB, iops int
+}
+
+func rootVolume(nodeClass *v1alpha1.OutscaleNodeClass) volume {
+	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
+		if mapping.DeviceName == "/dev/sda1" && mapping.BSU.VolumeSize > 0 {
+			return volume{mapping.BSU.VolumeType, int(mapping.BSU.VolumeSize), int(mapping.BSU.IOPS)}
+		}
+	}
+	return volume{kind: "gp2", sizeGiB: DefaultRootGiB}
+}

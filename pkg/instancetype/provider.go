@@ -1,0 +1,76 @@
+// Package instancetype shows Karpenter the VM types of a NodeClass: their size, price and where they can be had.
+package instancetype
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+)
+
+// Provider builds instance types and remembers which of them cannot be had at the moment.
+type Provider struct {
+	prices      *pricing.Provider
+	static      []Type
+	now         func() time.Time
+	unavailable *unavailable
+
+	mu    sync.Mutex
+	built map[types.UID]built
+}
+
+// built is the list for one NodeClass as long as nothing it was made from has changed.
+type built struct {
+	key  string
+	list cloudprovider.InstanceTypes
+}
+
+// NewProvider returns a provider. Static types, if there are any, replace the grid of every NodeClass.
+func NewProvider(prices *pricing.Provider, static []Type, now func() time.Time) *Provider {
+	return &Provider{
+		prices: prices, static: static, now: now,
+		unavailable: newUnavailable(), built: map[types.UID]built{},
+	}
+}
+
+// List returns all types of the NodeClass, also those without an available offering. The slice is the caller's, which
+// Karpenter sorts; its elements are shared and never changed: Karpenter computes from each of them once, so that a
+// change of price or availability needs new ones.
+func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
+	now := p.now()
+	key := fmt.Sprint(nodeClass.Generation, nodeClass.Status.Subnets, p.prices.Epoch(), p.unavailable.current(now))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.built[nodeClass.UID]
+	if b.key != key {
+		b = built{key: key, list: p.build(nodeClass, now)}
+		p.built[nodeClass.UID] = b
+	}
+	return slices.Clone(b.list)
+}
+
+// MarkSoldOut keeps a type out of a subregion for a while: Outscale has no room for it.
+func (p *Provider) MarkSoldOut(name, subregion string) {
+	p.unavailable.mark(place{name, subregion}, p.now(), soldOutFor, soldOutAtMost)
+}
+
+// MarkUnsold keeps a type out everywhere for long: Outscale does not know it.
+func (p *Provider) MarkUnsold(name string) {
+	p.unavailable.mark(place{name, ""}, p.now(), unsoldFor, unsoldFor)
+}
+
+// MarkLaunched forgets earlier refusals of a type in a subregion.
+func (p *Provider) MarkLaunched(name, subregion string) {
+	p.unavailable.clear(place{name, subregion})
+}
+
+// Limit keeps out what the account's quotas have no room for, for two minutes.
+func (p *Provider) Limit(room Room) {
+	p.unavailable.limit(room, p.now().Add(quotaFor))
+}
