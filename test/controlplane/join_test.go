@@ -45,10 +45,10 @@ func tokensRefused(t *testing.T, c *controlplane.ControlPlane) {
 		token   string
 		refused func(error) bool
 	}{
-		"wrong secret":             {good[:7] + "0123456789abcdef", apierrors.IsUnauthorized},
-		"unknown id":               {"zzzzzz.0123456789abcdef", apierrors.IsUnauthorized},
-		"group without a binding":  {stranger, apierrors.IsForbidden},
-		"none: the good one":       {good, func(err error) bool { return err == nil }},
+		"wrong secret":            {good[:7] + "0123456789abcdef", apierrors.IsUnauthorized},
+		"unknown id":              {"zzzzzz.0123456789abcdef", apierrors.IsUnauthorized},
+		"group without a binding": {stranger, apierrors.IsForbidden},
+		"none: the good one":      {good, func(err error) bool { return err == nil }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

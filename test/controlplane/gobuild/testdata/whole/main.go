@@ -1,0 +1,4 @@
+// Command whole compiles.
+package main
+
+func main() {}
