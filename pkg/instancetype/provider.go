@@ -44,7 +44,7 @@ func NewProvider(prices *pricing.Provider, static []Type, now func() time.Time) 
 // change of price or availability needs new ones.
 func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
 	now := p.now()
-	key := fmt.Sprint(nodeClass.Generation, nodeClass.Status.Subnets, p.prices.Epoch(), p.unavailable.current(now))
+	key := fmt.Sprint(nodeClass.Generation, Subregions(nodeClass), p.prices.Epoch(), p.unavailable.current(now))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.built[nodeClass.UID]
