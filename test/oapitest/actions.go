@@ -1,0 +1,40 @@
+package oapitest
+
+// actions is the table of all calls that the region knows.
+func actions() map[string]action {
+	return map[string]action{
+		"CreateVms":              typed(createVMs),
+		"ReadVms":                typed(readVMs),
+		"ReadVmsState":           typed(readVMsState),
+		"ReadVmsStopHistory":     typed(readVMsStopHistory),
+		"DeleteVms":              typed(deleteVMs),
+		"StopVms":                typed(stopVMs),
+		"StartVms":               typed(startVMs),
+		"UpdateVm":               typed(updateVM),
+		"ReadConsoleOutput":      typed(readConsoleOutput),
+		"CreateTags":             typed(createTags),
+		"DeleteTags":             typed(deleteTags),
+		"ReadTags":               typed(readTags),
+		"ReadVmTypes":            public(typed(readVMTypes)),
+		"ReadRegions":            public(typed(readRegions)),
+		"ReadSubregions":         typed(readSubregions),
+		"ReadImages":             typed(readImages),
+		"ReadSubnets":            typed(readSubnets),
+		"ReadNets":               typed(readNets),
+		"ReadSecurityGroups":     typed(readSecurityGroups),
+		"ReadKeypairs":           typed(readKeypairs),
+		"ReadVolumes":            typed(readVolumes),
+		"ReadNics":               typed(readNics),
+		"ReadQuotas":             typed(readQuotas),
+		"ReadCatalog":            typed(readCatalog),
+		"ReadPublicCatalog":      public(typed(readCatalog)),
+		"ReadApiLogs":            typed(readAPILogs),
+		"ReadAccounts":           typed(readAccounts),
+		"CreateFlexibleGpu":      typed(createGPU),
+		"ReadFlexibleGpus":       typed(readGPUs),
+		"LinkFlexibleGpu":        typed(linkGPU),
+		"UnlinkFlexibleGpu":      typed(unlinkGPU),
+		"DeleteFlexibleGpu":      typed(deleteGPU),
+		"ReadFlexibleGpuCatalog": public(typed(readGPUCatalog)),
+	}
+}
