@@ -69,6 +69,18 @@ func (r *Region) checkRequest(c *call) error {
 	return nil
 }
 
+// unknownAction tells a call that the cloud does not have from one that only the emulator lacks.
+func unknownAction(name string) error {
+	doc, err := contract()
+	if err != nil {
+		return err
+	}
+	if doc.Paths.Find("/"+name) != nil {
+		return fmt.Errorf("the emulator does not know the call %s", name)
+	}
+	return fail("12000", "the action %q does not exist", name)
+}
+
 func requestSchema(doc *openapi3.T, name string) (*openapi3.Schema, error) {
 	item := doc.Paths.Find("/" + name)
 	if item == nil || item.Post == nil || item.Post.RequestBody == nil {
@@ -108,16 +120,16 @@ func (r *Region) checkResponse(name string, status int, body []byte) {
 		r.violated(err)
 		return
 	}
-	schema := doc.Components.Schemas["ErrorResponse"].Value
+	schema := doc.Components.Schemas["ErrorResponse"]
 	if status == http.StatusOK {
-		schema = doc.Components.Schemas[name+"Response"].Value
+		schema = doc.Components.Schemas[name+"Response"]
 	}
 	var value any
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&value); err != nil {
 		r.violated(fmt.Errorf("%s answered something that is not JSON: %w", name, err))
 		return
 	}
-	if err := schema.VisitJSON(value, openapi3.VisitAsResponse()); err != nil {
+	if err := schema.Value.VisitJSON(value, openapi3.VisitAsResponse()); err != nil {
 		r.violated(fmt.Errorf("%s answered what the OpenAPI file does not allow: %w", name, err))
 	}
 }

@@ -19,6 +19,7 @@ const (
 type gpu struct {
 	id, model, generation, subregion, state, vmID string
 	deleteWithVM                                  bool
+	rule                                          *capacityRule
 }
 
 // gpuModel is one row of the catalogue of flexible GPUs.
@@ -64,13 +65,11 @@ func createGPU(r *Region, c *call, req osc.CreateFlexibleGpuRequest) (reply, err
 	if c.dryRun {
 		return reply{}, nil
 	}
-	if rule != nil {
-		rule.left--
-	}
 	g := &gpu{
 		id: r.newID(prefixGPU), model: req.ModelName, generation: generation, subregion: req.SubregionName,
-		state: gpuAllocated, deleteWithVM: req.GetDeleteOnVmDeletion(),
+		state: gpuAllocated, deleteWithVM: req.GetDeleteOnVmDeletion(), rule: rule,
 	}
+	rule.take()
 	r.gpus = append(r.gpus, g)
 	return reply{"FlexibleGpu": g.describe()}, nil
 }
@@ -96,114 +95,6 @@ func (r *Region) gpu(id string) (*gpu, error) {
 	return nil, fail("5074", "the flexible GPU %s does not exist", id)
 }
 
-// linkGPU attaches at once on a stopped VM; a running one has to stop and start first.
-func linkGPU(r *Region, c *call, req osc.LinkFlexibleGpuRequest) (reply, error) {
-	g, err := r.gpu(req.FlexibleGpuId)
-	if err != nil {
-		return nil, err
-	}
-	machines, err := r.named([]string{req.VmId})
-	if err != nil {
-		return nil, err
-	}
-	m := machines[0]
-	if err := g.fits(m); err != nil {
-		return nil, err
-	}
-	if m.linkedGPUs(r) >= maxGPUsPerVM {
-		return nil, fail("10046", "the VM %s has %d flexible GPUs", m.id, maxGPUsPerVM)
-	}
-	if c.dryRun {
-		return reply{}, nil
-	}
-	g.vmID, g.state = m.id, gpuAttaching
-	if m.state == stateStopped {
-		g.state = gpuAttached
-		m.shape.gpus++
-	}
-	r.dirty = true
-	return reply{}, nil
-}
-
-func (g *gpu) fits(m *vm) error {
-	switch {
-	case g.state != gpuAllocated:
-		return fail("6003", "the flexible GPU %s is %s", g.id, g.state)
-	case !m.alive() || m.state == stateShuttingDown:
-		return fail("6003", "the VM %s is %s", m.id, m.state)
-	case m.subregion != g.subregion || m.shape.perf != highestPerf || g.generation != "v"+string(rune('0'+m.shape.generation)):
-		return fail("3002", "the VM %s of type %s in %s cannot take a %s of generation %s in %s",
-			m.id, m.vmType, m.subregion, g.model, g.generation, g.subregion)
-	}
-	for _, model := range gpuModels() {
-		if model.name == g.model && (m.shape.vcores > int(model.maxCores) || m.shape.gib() > int(model.maxMemory)) {
-			return fail("3002", "the VM %s is too large for a %s", m.id, g.model)
-		}
-	}
-	return nil
-}
-
-func (m *vm) linkedGPUs(r *Region) int {
-	n := 0
-	for _, g := range r.gpus {
-		if g.vmID == m.id {
-			n++
-		}
-	}
-	return n
-}
-
-func (m *vm) gpuCount() int { return m.shape.gpus }
-
-// attachGPUs completes links when a VM starts, which a mere reboot does not do.
-func (r *Region) attachGPUs(m *vm) {
-	for _, g := range r.gpus {
-		if g.vmID == m.id && g.state == gpuAttaching && m.stopped {
-			g.state = gpuAttached
-			m.shape.gpus++
-		}
-		if g.vmID == m.id && g.state == gpuDetaching && m.stopped {
-			g.state, g.vmID = gpuAllocated, ""
-			m.shape.gpus--
-		}
-	}
-	m.stopped = false
-}
-
-func (r *Region) releaseGPUs(m *vm) {
-	r.gpus = slices.DeleteFunc(r.gpus, func(g *gpu) bool { return g.vmID == m.id && g.deleteWithVM })
-	for _, g := range r.gpus {
-		if g.vmID == m.id {
-			g.vmID, g.state = "", gpuAllocated
-		}
-	}
-}
-
-func unlinkGPU(r *Region, c *call, req osc.UnlinkFlexibleGpuRequest) (reply, error) {
-	g, err := r.gpu(req.FlexibleGpuId)
-	if err != nil {
-		return nil, err
-	}
-	if g.vmID == "" {
-		return nil, fail("6003", "the flexible GPU %s is not linked", g.id)
-	}
-	if c.dryRun {
-		return reply{}, nil
-	}
-	m := r.byID[g.vmID]
-	switch {
-	case g.state == gpuAttaching:
-		g.vmID, g.state = "", gpuAllocated
-	case m.state == stateStopped:
-		g.vmID, g.state = "", gpuAllocated
-		m.shape.gpus--
-	default:
-		g.state = gpuDetaching
-	}
-	r.dirty = true
-	return reply{}, nil
-}
-
 func deleteGPU(r *Region, c *call, req osc.DeleteFlexibleGpuRequest) (reply, error) {
 	g, err := r.gpu(req.FlexibleGpuId)
 	if err != nil {
@@ -215,9 +106,7 @@ func deleteGPU(r *Region, c *call, req osc.DeleteFlexibleGpuRequest) (reply, err
 	if c.dryRun {
 		return reply{}, nil
 	}
-	if rule := r.ruleFor(g.model, g.subregion); rule != nil {
-		rule.left++
-	}
+	g.rule.giveBack()
 	r.gpus = slices.DeleteFunc(r.gpus, func(other *gpu) bool { return other == g })
 	return reply{}, nil
 }

@@ -85,7 +85,7 @@ func (r *Region) GuestShutdown(id string) {
 	}
 	switch m.state {
 	case stateStopping, stateShuttingDown:
-		r.schedule(m, m.next, 0)
+		r.enter(m, m.next)
 	case stateRunning:
 		m.reason = reasonGuestShutdown
 		if m.guestAction == actionTerminate {

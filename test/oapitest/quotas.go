@@ -20,6 +20,19 @@ type capacityRule struct {
 	left              int
 }
 
+// take uses one place of a rule; no rule has places without end.
+func (c *capacityRule) take() {
+	if c != nil {
+		c.left--
+	}
+}
+
+func (c *capacityRule) giveBack() {
+	if c != nil {
+		c.left++
+	}
+}
+
 // SetCapacity leaves room for so many more VMs of a type in a subregion; both may be patterns, and a negative number lifts the bound.
 func (r *Region) SetCapacity(vmType, subregion string, left int) {
 	r.lock()

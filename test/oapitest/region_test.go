@@ -16,7 +16,7 @@ import (
 type world struct {
 	*oapitest.Region
 
-	t       *testing.T
+	t       testing.TB
 	api     *osc.APIClient
 	ctx     context.Context //nolint:containedctx // carries the credentials of the SDK, as the SDK wants it
 	clock   *clocktesting.FakeClock
@@ -24,7 +24,7 @@ type world struct {
 	url     string
 }
 
-func newWorld(t *testing.T, r *oapitest.Region) *world {
+func newWorld(t testing.TB, r *oapitest.Region) *world {
 	t.Helper()
 	w := &world{Region: r, t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	r.Clock = w.clock

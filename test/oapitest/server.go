@@ -130,7 +130,7 @@ func (r *Region) wait(c *call, d time.Duration) bool {
 func (r *Region) perform(c *call) (reply, error) {
 	a, ok := r.actions[c.name]
 	if !ok {
-		return nil, fail("12000", "the action %q does not exist", c.name)
+		return nil, unknownAction(c.name)
 	}
 	if c.faults.before != nil {
 		return nil, c.faults.before

@@ -162,6 +162,12 @@ func updateGroups(r *Region, m *vm, req osc.UpdateVmRequest) (func(), error) {
 
 func updateFlags(_ *Region, m *vm, req osc.UpdateVmRequest) (func(), error) {
 	return func() {
+		if req.KeypairName != nil {
+			m.keypair = *req.KeypairName
+		}
+		if behavior := req.GetVmInitiatedShutdownBehavior(); behavior != "" {
+			m.guestAction = behavior
+		}
 		if req.DeletionProtection != nil {
 			m.protected = *req.DeletionProtection
 		}

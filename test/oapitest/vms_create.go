@@ -55,10 +55,8 @@ func createVMs(r *Region, c *call, req osc.CreateVmsRequest) (reply, error) {
 			return nil, err
 		}
 		m.reservation = done.reservation
-		if rule != nil {
-			rule.left--
-			m.rule = rule
-		}
+		m.rule = rule
+		rule.take()
 		r.start(m, p, c.faults)
 		done.machines = append(done.machines, m)
 	}

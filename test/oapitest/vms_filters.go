@@ -15,6 +15,9 @@ func vmFilters() filters[osc.Vm] {
 			"NicSubregionNames": func(v osc.Vm, names []string) bool {
 				return len(v.GetNics()) > 0 && slices.Contains(names, v.Placement.GetSubregionName())
 			},
+			"NicLinkNicVmIds": func(v osc.Vm, ids []string) bool {
+				return len(v.GetNics()) > 0 && slices.Contains(ids, v.GetVmId())
+			},
 			"Platforms":        func(_ osc.Vm, _ []string) bool { return false },
 			"StateReasonCodes": func(_ osc.Vm, _ []string) bool { return false },
 		},
@@ -33,6 +36,7 @@ func vmFilters() filters[osc.Vm] {
 			"NicLinkNicDeviceNumbers":      "Nics.LinkNic.DeviceNumber",
 			"NicLinkNicLinkNicIds":         "Nics.LinkNic.LinkNicId",
 			"NicLinkNicStates":             "Nics.LinkNic.State",
+			"NicLinkNicVmAccountIds":       "Nics.AccountId",
 			"NicLinkPublicIpAccountIds":    "Nics.LinkPublicIp.PublicIpAccountId",
 			"NicLinkPublicIpPublicIps":     "Nics.LinkPublicIp.PublicIp",
 			"NicMacAddresses":              "Nics.MacAddress", "NicNetIds": "Nics.NetId", "NicNicIds": "Nics.NicId",

@@ -1,8 +1,6 @@
 package oapitest
 
 import (
-	"time"
-
 	osc "github.com/outscale/osc-sdk-go/v2"
 )
 
@@ -146,7 +144,7 @@ func readVMsState(r *Region, c *call, q struct {
 		for _, e := range m.maintenance {
 			events = append(events, osc.MaintenanceEvent{
 				Code: new(e.Code), Description: new(e.Description),
-				NotBefore: new(e.NotBefore.UTC().Format(time.DateOnly)), NotAfter: new(e.NotAfter.UTC().Format(time.DateOnly)),
+				NotBefore: new(e.NotBefore.UTC().Format(creationTime)), NotAfter: new(e.NotAfter.UTC().Format(creationTime)),
 			})
 		}
 		items = append(items, osc.VmStates{

@@ -65,6 +65,7 @@ type vm struct {
 	console             []byte
 	maintenance         []Maintenance
 	rule                *capacityRule
+	linkedGPUs          int
 	fixture             bool
 }
 
@@ -181,9 +182,7 @@ func (r *Region) bury(m *vm, at time.Time) {
 	m.failsAt = time.Time{}
 	m.goneAt = at.Add(r.Timings.Linger)
 	r.plan(m.goneAt)
-	if m.rule != nil {
-		m.rule.left++
-	}
+	m.rule.giveBack()
 	for _, n := range m.nics {
 		for _, ip := range n.ips {
 			delete(r.used, n.key(ip))
