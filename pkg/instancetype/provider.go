@@ -70,7 +70,11 @@ func (p *Provider) MarkLaunched(name, subregion string) {
 	p.unavailable.clear(place{name, subregion})
 }
 
-// Limit keeps out what the account's quotas have no room for, for two minutes.
-func (p *Provider) Limit(room Room) {
+// Limit keeps out what the account's quotas have no room for, for two minutes. Refused is the type that Outscale just
+// refused: where the numbers would have room for it, they are not the whole truth, and nothing is launched.
+func (p *Provider) Limit(room Room, refused string) {
+	if t, ok := Parse(refused); !ok || room.fits(t) {
+		room = Room{}
+	}
 	p.unavailable.limit(room, p.now().Add(quotaFor))
 }

@@ -114,3 +114,9 @@ func (p *Provider) Tag(ctx context.Context, id string, tags map[string]string) e
 	p.fleet.tagged(id, tags, p.now())
 	return nil
 }
+
+// IsOurs tells whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
+// stripped, a client token that only this cluster makes.
+func (p *Provider) IsOurs(v VM) bool {
+	return p.cluster.Owns(v) || strings.HasPrefix(v.ClientToken, "kpo-"+digest(p.cluster.UID)[:12]+"-")
+}

@@ -1,0 +1,77 @@
+// Package cloudprovider is Karpenter's view of Outscale: the nine methods of its CloudProvider, one file each.
+package cloudprovider
+
+import (
+	"context"
+	"time"
+
+	"github.com/awslabs/operatorpkg/status"
+	"github.com/jellydator/ttlcache/v3"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
+	"sigs.k8s.io/karpenter/pkg/events"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+const (
+	// unsureFor is how long a launch whose outcome is unknown makes the next attempt look for its VM first.
+	unsureFor = 15 * time.Minute
+	// fullFor is how long a subnet without addresses is left alone.
+	fullFor = 2 * time.Minute
+)
+
+// CloudProvider launches and deletes the VMs of NodeClaims.
+type CloudProvider struct {
+	kube client.Client
+	// uncached reads Secrets: the controller may get single ones, and must not list and watch all of them.
+	uncached client.Reader
+	vms      *vm.Provider
+	types    *instancetype.Provider
+	overlays *nodeoverlay.InstanceTypeStore
+	recorder events.Recorder
+
+	unsure      *ttlcache.Cache[types.UID, bool]
+	fullSubnets *ttlcache.Cache[string, bool]
+}
+
+// New returns the provider. Uncached must read from the API server itself.
+func New(kube client.Client, uncached client.Reader, vms *vm.Provider, instanceTypes *instancetype.Provider,
+	overlays *nodeoverlay.InstanceTypeStore, recorder events.Recorder,
+) *CloudProvider {
+	return &CloudProvider{
+		kube: kube, uncached: uncached, vms: vms, types: instanceTypes, overlays: overlays, recorder: recorder,
+		unsure:      ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
+		fullSubnets: ttlcache.New(ttlcache.WithTTL[string, bool](fullFor), ttlcache.WithDisableTouchOnHit[string, bool]()),
+	}
+}
+
+// Name is the value of the label provider in Karpenter's metrics.
+func (c *CloudProvider) Name() string { return "outscale" }
+
+// GetSupportedNodeClasses returns a new object at each call: core reads into it.
+func (c *CloudProvider) GetSupportedNodeClasses() []status.Object {
+	return []status.Object{&v1alpha1.OutscaleNodeClass{}}
+}
+
+// RepairPolicies tells which nodes are beyond hope. Whole regions have rebooted, and came back within minutes.
+func (c *CloudProvider) RepairPolicies() []cloudprovider.RepairPolicy {
+	return []cloudprovider.RepairPolicy{
+		{ConditionType: "Ready", ConditionStatus: "False", TolerationDuration: 20 * time.Minute},
+		{ConditionType: "Ready", ConditionStatus: "Unknown", TolerationDuration: 20 * time.Minute},
+	}
+}
+
+// getNodeClass reads a NodeClass from the cache.
+func (c *CloudProvider) getNodeClass(ctx context.Context, ref *karpv1.NodeClassReference) (*v1alpha1.OutscaleNodeClass, error) {
+	nodeClass := &v1alpha1.OutscaleNodeClass{}
+	if err := c.kube.Get(ctx, types.NamespacedName{Name: ref.Name}, nodeClass); err != nil {
+		return nil, err
+	}
+	return nodeClass, nil
+}

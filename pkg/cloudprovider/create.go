@@ -1,0 +1,192 @@
+package cloudprovider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+	"sigs.k8s.io/karpenter/pkg/operator/options"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+const (
+	// maxTries bounds the candidates of one Create: what was refused is remembered, and the next NodeClaim goes on there.
+	maxTries = 10
+	// fresh is the age up to which a NodeClaim cannot have been launched by a process before this one.
+	fresh = 10 * time.Second
+)
+
+// Create launches the VM of a NodeClaim and returns as soon as its ID is known: while any NodeClaim lacks one,
+// Karpenter's provisioner stands still.
+func (c *CloudProvider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*karpv1.NodeClaim, error) {
+	nodeClass, err := c.readyNodeClass(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	instanceTypes, err := c.instanceTypes(ctx, claim.Labels[karpv1.NodePoolLabelKey], nodeClass)
+	if err != nil {
+		return nil, cloudprovider.NewCreateError(err, "InstanceTypesFailed", "listing instance types failed: "+err.Error())
+	}
+	candidates := rank(claim, nodeClass, instanceTypes)
+	launched, err := c.adopt(ctx, claim, nodeClass, candidates)
+	if errors.Is(err, vm.ErrNotFound) {
+		launched, err = c.launch(ctx, claim, nodeClass, candidates)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nodeClaimFor(claim, nodeClass, launched, instanceTypes), nil
+}
+
+// adopt returns the VM that an earlier attempt launched: by a process that was killed, or by a call without an answer.
+func (c *CloudProvider) adopt(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidates []candidate) (vm.VM, error) {
+	whose := owner.Of(claim, nodeClass, "")
+	var attempts []vm.Request
+	if c.unsure.Has(claim.UID) || time.Since(claim.CreationTimestamp.Time) > fresh {
+		for _, candidate := range candidates {
+			attempts = append(attempts, vm.Request{Type: candidate.instanceType.Name, SubnetID: candidate.subnetID})
+		}
+	}
+	found, err := c.vms.Find(ctx, whose, attempts)
+	switch {
+	case errors.Is(err, vm.ErrNotFound):
+		return vm.VM{}, err
+	case err != nil:
+		return vm.VM{}, createError(err)
+	}
+	log.FromContext(ctx).Info("adopted the VM of an earlier attempt", "NodeClaim", klog.KObj(claim), "vm-id", found.ID, "instance-type", found.Type, "subregion", found.Subregion)
+	return found, nil
+}
+
+// launch tries the candidates from the cheapest on.
+func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidates []candidate) (vm.VM, error) {
+	workerConfig, token, err := c.secrets(ctx, claim, nodeClass)
+	if err != nil {
+		return vm.VM{}, err
+	}
+	refused := errNothingFits
+	tries := 0
+	for _, candidate := range candidates {
+		if !candidate.available || c.fullSubnets.Has(candidate.subnetID) {
+			continue
+		}
+		if tries++; tries > maxTries {
+			break
+		}
+		request, err := launchRequest(claim, nodeClass, candidate, workerConfig, token)
+		if err != nil {
+			return vm.VM{}, cloudprovider.NewNodeClassNotReadyError(err)
+		}
+		launched, err := c.vms.Launch(ctx, request)
+		if err == nil {
+			c.launched(ctx, claim, nodeClass, launched)
+			return launched, nil
+		}
+		retry, launchErr := c.refused(ctx, claim, candidate, err)
+		if !retry {
+			return vm.VM{}, launchErr
+		}
+		refused = launchErr
+	}
+	return vm.VM{}, cloudprovider.NewInsufficientCapacityError(refused)
+}
+
+// launched is what follows a launch. None of it may fail a VM that exists and costs money: the tagging controller
+// repeats what did not work.
+func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, launched vm.VM) {
+	c.unsure.Delete(claim.UID)
+	c.types.MarkLaunched(launched.Type, launched.Subregion)
+	whose := owner.Of(claim, nodeClass, launched.PrivateIP)
+	logger := log.FromContext(ctx).WithValues("NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", whose.NodePool), "vm-id", launched.ID)
+	logger.Info("launched VM", "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
+	want := c.vms.Cluster().Tags(whose, nodeClass.Spec.Tags)
+	if c.vms.TagsArrive() {
+		// Then only the tags that follow from the address are missing.
+		want = vm.MissingTags(launched, want)
+	}
+	if len(want) == 0 {
+		return
+	}
+	if err := c.vms.Tag(ctx, launched.ID, want); err != nil {
+		logger.Error(err, "tagging a new VM failed, the tagging controller goes on", "reason", "TaggingFailed")
+	}
+}
+
+// secrets reads what the machine config is made of.
+func (c *CloudProvider) secrets(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass) ([]byte, string, error) {
+	workerConfig, err := talos.ReadWorkerConfig(ctx, c.uncached, nodeClass.Spec.Talos.WorkerConfigSecretRef)
+	if err != nil {
+		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+	}
+	if nodeClass.Spec.Talos.BootstrapToken != v1alpha1.BootstrapTokenPerNodeClaim {
+		return workerConfig, "", nil
+	}
+	token, err := talos.BootstrapToken(ctx, c.uncached, c.kube, claim.UID, time.Now())
+	if err != nil {
+		return nil, "", cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())
+	}
+	return workerConfig, token, nil
+}
+
+// instanceTypes returns the types of a NodeClass as Karpenter sees them, with its overlays.
+func (c *CloudProvider) instanceTypes(ctx context.Context, nodePool string, nodeClass *v1alpha1.OutscaleNodeClass) (cloudprovider.InstanceTypes, error) {
+	list := c.types.List(nodeClass)
+	if options.FromContext(ctx).FeatureGates.NodeOverlay && nodePool != "" {
+		return c.overlays.ApplyAll(nodePool, list)
+	}
+	return list, nil
+}
+
+// launchRequest is one VM of one candidate.
+func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidate candidate, workerConfig []byte, token string) (vm.Request, error) {
+	whose := owner.Of(claim, nodeClass, "")
+	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, claim.Spec.Taints...)
+	data, err := talos.Render(workerConfig, nodeClass.Spec.Talos.Patches, talos.Node{
+		Hostname:       whose.NodeName,
+		Labels:         labels(claim, candidate.instanceType, candidate.subregion),
+		Taints:         append(taints, claim.Spec.StartupTaints...),
+		BootstrapToken: token,
+		Kubelet:        nodeClass.Spec.Kubelet.WithDefaults(),
+	})
+	if err != nil {
+		return vm.Request{}, fmt.Errorf("rendering the machine config: %w", err)
+	}
+	return vm.Request{
+		Owner:            whose,
+		Type:             candidate.instanceType.Name,
+		ImageID:          nodeClass.Spec.ImageID,
+		SubnetID:         candidate.subnetID,
+		SecurityGroupIDs: nodeClass.Spec.SecurityGroupIDs,
+		KeypairName:      nodeClass.Spec.KeypairName,
+		Devices:          devices(nodeClass),
+		Tags:             nodeClass.Spec.Tags,
+		UserData:         data,
+	}, nil
+}
+
+// devices are the volumes of the NodeClass, or a root that is neither slow nor too small.
+func devices(nodeClass *v1alpha1.OutscaleNodeClass) []vm.Device {
+	if len(nodeClass.Spec.BlockDeviceMappings) == 0 {
+		return []vm.Device{{Name: "/dev/sda1", SizeGiB: instancetype.DefaultRootGiB, Type: "gp2"}}
+	}
+	var out []vm.Device
+	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
+		out = append(out, vm.Device{
+			Name: mapping.DeviceName, SizeGiB: mapping.BSU.VolumeSize, Type: mapping.BSU.VolumeType,
+			IOPS: mapping.BSU.IOPS, SnapshotID: mapping.BSU.SnapshotID,
+			Keep: mapping.BSU.DeleteOnVMDeletion != nil && !*mapping.BSU.DeleteOnVMDeletion,
+		})
+	}
+	return out
+}

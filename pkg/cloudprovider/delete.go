@@ -1,0 +1,43 @@
+package cloudprovider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// Delete deletes the VM of a NodeClaim. Karpenter calls it every 5 s until the answer is not found, which is given only
+// when the VM is terminated.
+func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) error {
+	id, err := utils.ParseProviderID(claim.Status.ProviderID)
+	if err != nil {
+		return cloudprovider.NewNodeClaimNotFoundError(err)
+	}
+	v, err := c.vms.Get(ctx, id)
+	switch {
+	case errors.Is(err, vm.ErrNotFound):
+		log.FromContext(ctx).V(1).Info("VM is gone", "NodeClaim", klog.KObj(claim), "vm-id", id, "reason", "Terminated")
+		return cloudprovider.NewNodeClaimNotFoundError(err)
+	case err != nil:
+		return fmt.Errorf("deleting VM %q: %w", id, err)
+	case v.Leaving():
+		return nil
+	case !c.vms.IsOurs(v):
+		c.event(claim, corev1.EventTypeWarning, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
+		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
+	}
+	if err := c.vms.Delete(ctx, id); err != nil && !errors.Is(err, vm.ErrNotFound) {
+		return err
+	}
+	log.FromContext(ctx).Info("deleted VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", "NodeClaimDeleted")
+	return nil
+}

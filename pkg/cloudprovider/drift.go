@@ -1,0 +1,31 @@
+package cloudprovider
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+)
+
+// nodeClassDrifted: the node was made from other fields of the NodeClass than those of today.
+const nodeClassDrifted cloudprovider.DriftReason = "NodeClassDrifted"
+
+// IsDrifted compares the hash that the NodeClaim was launched with. Hashes of different versions are not compared.
+func (c *CloudProvider) IsDrifted(ctx context.Context, claim *karpv1.NodeClaim) (cloudprovider.DriftReason, error) {
+	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
+	if apierrors.IsNotFound(err) {
+		return "", nil // the NodeClass is finalized only when no NodeClaim is left: this one is going too
+	}
+	if err != nil {
+		return "", fmt.Errorf("checking NodeClaim %q for drift: %w", claim.Name, err)
+	}
+	launched, ok := claim.Annotations[v1alpha1.AnnotationHash]
+	if !ok || claim.Annotations[v1alpha1.AnnotationHashVersion] != v1alpha1.HashVersion || launched == nodeClass.Hash() {
+		return "", nil
+	}
+	return nodeClassDrifted, nil
+}

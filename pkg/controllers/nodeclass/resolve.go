@@ -1,0 +1,166 @@
+package nodeclass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/awslabs/operatorpkg/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
+)
+
+const (
+	rootCondition = status.ConditionReady
+	// unreadable: it could not be looked. Never a reason to call the class bad.
+	unreadable = "Unreadable"
+)
+
+// resolve checks every field of the spec and sets one condition for each. The error is about what could not be looked at.
+func (c *Controller) resolve(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	return errors.Join(
+		c.resolveImage(ctx, nodeClass),
+		c.resolveSubnets(ctx, nodeClass),
+		c.resolveKeypair(ctx, nodeClass),
+		c.resolveTalos(ctx, nodeClass),
+	)
+}
+
+func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	conditions := nodeClass.StatusConditions()
+	image, found, err := c.discovery.Image(ctx, nodeClass.Spec.ImageID)
+	switch {
+	case err != nil:
+		conditions.SetUnknownWithReason(v1alpha1.ConditionImageReady, unreadable, "spec.imageId: "+err.Error())
+		return err
+	case !found:
+		conditions.SetFalse(v1alpha1.ConditionImageReady, "ImageNotFound", fmt.Sprintf("spec.imageId: the account sees no image %s", nodeClass.Spec.ImageID))
+		return nil
+	case image.State != "available":
+		conditions.SetFalse(v1alpha1.ConditionImageReady, "ImageNotAvailable", fmt.Sprintf("spec.imageId: image %s is %s", image.ID, image.State))
+		return nil
+	}
+	nodeClass.Status.ImageName, nodeClass.Status.TalosVersion = image.Name, image.TalosVersion
+	for i, mapping := range nodeClass.Spec.BlockDeviceMappings {
+		if mapping.DeviceName == "/dev/sda1" && mapping.BSU.VolumeSize > 0 && mapping.BSU.VolumeSize < image.RootGiB {
+			conditions.SetFalse(v1alpha1.ConditionImageReady, "RootTooSmall", fmt.Sprintf(
+				"spec.blockDeviceMappings[%d].bsu.volumeSize: %d GiB is less than the %d GiB of image %s", i, mapping.BSU.VolumeSize, image.RootGiB, image.ID))
+			return nil
+		}
+	}
+	conditions.SetTrue(v1alpha1.ConditionImageReady)
+	return nil
+}
+
+// resolveSubnets checks subnets and security groups together: all must be of one Net.
+func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	conditions := nodeClass.StatusConditions()
+	subnets, err := c.discovery.Subnets(ctx, nodeClass.Spec.SubnetIDs)
+	if err != nil {
+		conditions.SetUnknownWithReason(v1alpha1.ConditionSubnetsReady, unreadable, "spec.subnetIds: "+err.Error())
+		return err
+	}
+	groups, err := c.discovery.SecurityGroups(ctx, nodeClass.Spec.SecurityGroupIDs)
+	if err != nil {
+		conditions.SetUnknownWithReason(v1alpha1.ConditionSecurityGroupsReady, unreadable, "spec.securityGroupIds: "+err.Error())
+		return err
+	}
+	nodeClass.Status.Subnets = nil
+	netID := ""
+	for _, s := range subnets {
+		nodeClass.Status.Subnets = append(nodeClass.Status.Subnets, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: s.AvailableIPs})
+		netID = s.NetID
+	}
+	setSubnets(conditions, nodeClass.Spec.SubnetIDs, subnets)
+	setGroups(conditions, nodeClass.Spec.SecurityGroupIDs, groups, netID)
+	return nil
+}
+
+func setSubnets(conditions status.ConditionSet, want []string, found []discovery.Subnet) {
+	free := int32(0)
+	for _, id := range want {
+		i := slices.IndexFunc(found, func(s discovery.Subnet) bool { return s.ID == id })
+		switch {
+		case i < 0:
+			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetNotFound", fmt.Sprintf("spec.subnetIds: the account has no subnet %s", id))
+			return
+		case found[i].NetID != found[0].NetID:
+			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsOfSeveralNets", fmt.Sprintf("spec.subnetIds: %s is of Net %s, %s of %s", id, found[i].NetID, found[0].ID, found[0].NetID))
+			return
+		}
+		free += found[i].AvailableIPs
+	}
+	if free == 0 {
+		conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsFull", "spec.subnetIds: no subnet has a free address")
+		return
+	}
+	conditions.SetTrue(v1alpha1.ConditionSubnetsReady)
+}
+
+func setGroups(conditions status.ConditionSet, want []string, found []discovery.SecurityGroup, netID string) {
+	for _, id := range want {
+		i := slices.IndexFunc(found, func(g discovery.SecurityGroup) bool { return g.ID == id })
+		switch {
+		case i < 0:
+			conditions.SetFalse(v1alpha1.ConditionSecurityGroupsReady, "SecurityGroupNotFound", fmt.Sprintf("spec.securityGroupIds: the account has no security group %s", id))
+			return
+		case netID != "" && found[i].NetID != netID:
+			conditions.SetFalse(v1alpha1.ConditionSecurityGroupsReady, "SecurityGroupOfAnotherNet", fmt.Sprintf("spec.securityGroupIds: %s is not of the subnets' Net %s", id, netID))
+			return
+		}
+	}
+	conditions.SetTrue(v1alpha1.ConditionSecurityGroupsReady)
+}
+
+func (c *Controller) resolveKeypair(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	conditions := nodeClass.StatusConditions()
+	if nodeClass.Spec.KeypairName == "" {
+		conditions.SetTrue(v1alpha1.ConditionKeypairReady)
+		return nil
+	}
+	found, err := c.discovery.HasKeypair(ctx, nodeClass.Spec.KeypairName)
+	switch {
+	case err != nil:
+		conditions.SetUnknownWithReason(v1alpha1.ConditionKeypairReady, unreadable, "spec.keypairName: "+err.Error())
+		return err
+	case !found:
+		conditions.SetFalse(v1alpha1.ConditionKeypairReady, "KeypairNotFound", fmt.Sprintf("spec.keypairName: the account has no keypair %q", nodeClass.Spec.KeypairName))
+	default:
+		conditions.SetTrue(v1alpha1.ConditionKeypairReady)
+	}
+	return nil
+}
+
+// resolveTalos renders the config of a node that nobody will launch: what fails here would fail on every node, and
+// only on its console.
+func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	conditions := nodeClass.StatusConditions()
+	workerConfig, err := talos.ReadWorkerConfig(ctx, c.uncached, nodeClass.Spec.Talos.WorkerConfigSecretRef)
+	switch {
+	case apierrors.IsNotFound(err):
+		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef: "+err.Error())
+		return nil
+	case err != nil && apierrors.ReasonForError(err) != "":
+		conditions.SetUnknownWithReason(v1alpha1.ConditionTalosReady, unreadable, "spec.talos.workerConfigSecretRef: "+err.Error())
+		return err
+	case err != nil:
+		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef.key: "+err.Error())
+		return nil
+	}
+	hostname := "node"
+	if nodeClass.Spec.Talos.Hostname == v1alpha1.HostnamePrivateIP {
+		hostname = ""
+	}
+	_, err = talos.Render(workerConfig, nodeClass.Spec.Talos.Patches, talos.Node{Hostname: hostname, Kubelet: nodeClass.Spec.Kubelet.WithDefaults()})
+	if err != nil {
+		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigInvalid", "spec.talos: "+strings.TrimSpace(err.Error()))
+		return nil
+	}
+	conditions.SetTrue(v1alpha1.ConditionTalosReady)
+	return nil
+}

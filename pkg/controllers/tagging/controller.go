@@ -1,0 +1,116 @@
+// Package tagging puts back what is missing of the tags that the parties around a VM rely on.
+package tagging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/awslabs/operatorpkg/reasonable"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	controllerruntime "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+const (
+	// soon is the pace for a young VM: its tags must be right before the kubelet registers, or the CCM deletes the Node.
+	soon = 5 * time.Second
+	// young is the age up to which soon applies.
+	young = time.Minute
+	// later is the pace for the others. The reads are shared, so that the fleet's size does not matter.
+	later = time.Minute
+)
+
+// Controller compares the tags of each VM with the ones it should have.
+type Controller struct {
+	clock clock.Clock
+	kube  client.Client
+	vms   *vm.Provider
+}
+
+// NewController returns the controller.
+func NewController(clk clock.Clock, kube client.Client, vms *vm.Provider) *Controller {
+	return &Controller{clock: clk, kube: kube, vms: vms}
+}
+
+func (c *Controller) Name() string { return "nodeclaim.tagging" }
+
+func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	claim := &karpv1.NodeClaim{}
+	if err := c.kube.Get(ctx, request.NamespacedName, claim); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	id, err := utils.ParseProviderID(claim.Status.ProviderID)
+	if err != nil || !claim.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil //nolint:nilerr // a provider ID of somebody else is not ours to tag
+	}
+	nodeClass := &v1alpha1.OutscaleNodeClass{}
+	if err := c.kube.Get(ctx, types.NamespacedName{Name: claim.Spec.NodeClassRef.Name}, nodeClass); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	v, err := c.vms.Get(ctx, id)
+	switch {
+	case errors.Is(err, vm.ErrNotFound):
+		return reconcile.Result{}, nil // the NodeClaim will follow its VM
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("checking tags of VM %q: %w", id, err)
+	case v.State == vm.StateUnknown || v.Leaving():
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	missing := vm.MissingTags(v, c.wanted(claim, nodeClass, v))
+	if len(missing) > 0 {
+		if !c.vms.IsOurs(v) {
+			return reconcile.Result{}, fmt.Errorf("VM %q of NodeClaim %q is not proven to be of this cluster: its tags are left alone", id, claim.Name)
+		}
+		if err := c.vms.Tag(ctx, id, missing); err != nil {
+			return reconcile.Result{}, err
+		}
+		log.FromContext(ctx).Info("repaired tags of VM", "NodeClaim", klog.KObj(claim), "vm-id", id, "tags", slices.Sorted(maps.Keys(missing)), "reason", "TagsMissing")
+		repaired.Add(float64(len(missing)))
+	}
+	if c.clock.Since(claim.CreationTimestamp.Time) < young {
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	return reconcile.Result{RequeueAfter: later}, nil
+}
+
+// wanted are the tags that parties rely on. The user's own tags were set at launch, and are the user's to change.
+func (c *Controller) wanted(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
+	return c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), nil)
+}
+
+func (c *Controller) Register(_ context.Context, m manager.Manager) error {
+	launched := predicate.NewPredicateFuncs(func(o client.Object) bool {
+		claim, ok := o.(*karpv1.NodeClaim)
+		return ok && claim.Status.ProviderID != "" && claim.Spec.NodeClassRef != nil && claim.Spec.NodeClassRef.Group == v1alpha1.Group
+	})
+	// Only the launch is an event for us: heartbeats of conditions would make each node cost a check per status update.
+	changed := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*karpv1.NodeClaim)
+		after, same := e.ObjectNew.(*karpv1.NodeClaim)
+		return ok && same && before.Status.ProviderID != after.Status.ProviderID
+	}}
+	return controllerruntime.NewControllerManagedBy(m).
+		Named(c.Name()).
+		For(&karpv1.NodeClaim{}, builder.WithPredicates(predicate.And(launched, changed))).
+		WithOptions(controller.Options{RateLimiter: reasonable.RateLimiter(), MaxConcurrentReconciles: 10}).
+		Complete(c)
+}
