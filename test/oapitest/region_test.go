@@ -3,6 +3,7 @@ package oapitest_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -225,4 +226,25 @@ func tagsOf(m *osc.Vm) map[string]string {
 		out[tag.Key] = tag.Value
 	}
 	return out
+}
+
+func (w *world) tag(id string, tags ...osc.ResourceTag) {
+	w.t.Helper()
+	req := osc.CreateTagsRequest{ResourceIds: []string{id}, Tags: tags}
+	if _, _, err := w.api.TagApi.CreateTags(w.ctx).CreateTagsRequest(req).Execute(); err != nil {
+		w.t.Fatalf("CreateTags: %v %s", err, body(err))
+	}
+}
+
+func (w *world) console(id string) string {
+	w.t.Helper()
+	resp, _, err := w.api.VmApi.ReadConsoleOutput(w.ctx).ReadConsoleOutputRequest(osc.ReadConsoleOutputRequest{VmId: id}).Execute()
+	if err != nil {
+		w.t.Fatalf("ReadConsoleOutput: %v %s", err, body(err))
+	}
+	text, err := base64.StdEncoding.DecodeString(resp.GetConsoleOutput())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
 }
