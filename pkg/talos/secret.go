@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ import (
 // that a node which may still join always can.
 const tokenLife = time.Hour
 
+// ErrNoKey means that the Secret is there and its key is not.
+var ErrNoKey = errors.New("the Secret has no key") //nolint:gochecknoglobals // a sentinel, never written
+
 // ReadWorkerConfig reads the operator's worker config. The error names the Secret and the key.
 func ReadWorkerConfig(ctx context.Context, kube client.Reader, ref nodeclass.SecretKeyReference) ([]byte, error) {
 	var secret corev1.Secret
@@ -30,7 +34,7 @@ func ReadWorkerConfig(ctx context.Context, kube client.Reader, ref nodeclass.Sec
 	}
 	content, ok := secret.Data[ref.Key]
 	if !ok {
-		return nil, fmt.Errorf("Secret %s/%s has no key %q", ref.Namespace, ref.Name, ref.Key) //nolint:revive,staticcheck // a Kind
+		return nil, fmt.Errorf("reading the worker config from Secret %s/%s: %w %q", ref.Namespace, ref.Name, ErrNoKey, ref.Key)
 	}
 	return content, nil
 }

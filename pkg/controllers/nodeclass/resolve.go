@@ -82,7 +82,6 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 }
 
 func setSubnets(conditions status.ConditionSet, want []string, found []discovery.Subnet) {
-	free := int32(0)
 	for _, id := range want {
 		i := slices.IndexFunc(found, func(s discovery.Subnet) bool { return s.ID == id })
 		switch {
@@ -93,11 +92,6 @@ func setSubnets(conditions status.ConditionSet, want []string, found []discovery
 			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsOfSeveralNets", fmt.Sprintf("spec.subnetIds: %s is of Net %s, %s of %s", id, found[i].NetID, found[0].ID, found[0].NetID))
 			return
 		}
-		free += found[i].AvailableIPs
-	}
-	if free == 0 {
-		conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsFull", "spec.subnetIds: no subnet has a free address")
-		return
 	}
 	conditions.SetTrue(v1alpha1.ConditionSubnetsReady)
 }
@@ -145,12 +139,12 @@ func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.Outsc
 	case apierrors.IsNotFound(err):
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef: "+err.Error())
 		return nil
-	case err != nil && apierrors.ReasonForError(err) != "":
-		conditions.SetUnknownWithReason(v1alpha1.ConditionTalosReady, unreadable, "spec.talos.workerConfigSecretRef: "+err.Error())
-		return err
-	case err != nil:
+	case errors.Is(err, talos.ErrNoKey):
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef.key: "+err.Error())
 		return nil
+	case err != nil:
+		conditions.SetUnknownWithReason(v1alpha1.ConditionTalosReady, unreadable, "spec.talos.workerConfigSecretRef: "+err.Error())
+		return err
 	}
 	hostname := "node"
 	if nodeClass.Spec.Talos.Hostname == v1alpha1.HostnamePrivateIP {

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// config is everything that the environment and the flags decide, beside core's own options.
+type config struct {
+	clusterName, clusterID string
+	sdk                    *osc.Configuration
+	credentials            osc.AWSv4
+	api                    oapi.Options
+	vm                     vm.Options
+	instanceTypes          []instancetype.Type
+
+	instanceTypesFile string
+	invalid           []error
+}
+
+// flags makes core accept the provider's flags. Core parses its Injectables several times and panics on an error, so
+// that the values of the provider are those of parseConfig, and this only knows their names.
+type flags struct{}
+
+func (flags) AddFlags(fs *coreoptions.FlagSet)              { (&config{}).addFlags(fs) }
+func (flags) Parse(*coreoptions.FlagSet, ...string) error   { return nil }
+func (flags) ToContext(ctx context.Context) context.Context { return ctx }
+
+// parseConfig reads the arguments of the command, core's options included.
+func parseConfig(args []string) (*config, error) {
+	fs := &coreoptions.FlagSet{FlagSet: flag.NewFlagSet("karpenter", flag.ContinueOnError)}
+	core, c := &coreoptions.Options{}, &config{}
+	core.AddFlags(fs)
+	c.addFlags(fs)
+	if err := core.Parse(fs, args...); err != nil {
+		return nil, err
+	}
+	return c, c.check()
+}
+
+// addFlags adds the provider's flags; each has an environment variable for its default.
+func (c *config) addFlags(fs *coreoptions.FlagSet) {
+	c.api = oapi.DefaultOptions("")
+	fs.StringVar(&c.clusterName, "cluster-name", os.Getenv("CLUSTER_NAME"), "Name of the cluster. It marks the cluster's VMs in the tag karpenter.sh/managed-by and must not change. Required.")
+	fs.StringVar(&c.clusterID, "cluster-id", os.Getenv("OSC_CLUSTER_ID"), "Cluster ID of the Outscale cloud controller manager, the <id> in the tag OscK8sClusterID/<id>. The cluster's name if empty.")
+	fs.Float64Var(&c.api.RateLimit, "oapi-rate-limit", fromEnv(c, "OAPI_RATE_LIMIT", c.api.RateLimit, parseFloat), "Calls to the Outscale API per second, all kinds together.")
+	fs.IntVar(&c.api.Retries, "oapi-retry-count", fromEnv(c, "OAPI_RETRY_COUNT", c.api.Retries, strconv.Atoi), "How often a throttled or failed call is repeated.")
+	fs.DurationVar(&c.api.RetryWait, "oapi-retry-wait-min", fromEnv(c, "OAPI_RETRY_WAIT_MIN", c.api.RetryWait, time.ParseDuration), "Pause before the first repetition of a call; it doubles with each.")
+	fs.DurationVar(&c.api.MaxRetryWait, "oapi-retry-wait-max", fromEnv(c, "OAPI_RETRY_WAIT_MAX", c.api.MaxRetryWait, time.ParseDuration), "Longest pause before a repetition of a call.")
+	fs.BoolVarWithEnv(&c.vm.TagsInUserData, "tags-in-user-data", "TAGS_IN_USER_DATA", true, "Set tags in the OUTSCALE section of the user data, with the call that creates the VM. If false, a second call sets them.")
+	fs.StringVar(&c.instanceTypesFile, "instance-types-file", os.Getenv("INSTANCE_TYPES_FILE"), "YAML file with the instance types to offer, instead of the grid of each OutscaleNodeClass.")
+}
+
+// check reads what flags only name. SDK credentials come from OSC_ACCESS_KEY, OSC_SECRET_KEY, OSC_REGION
+// and OSC_ENDPOINT_API, or from the profile OSC_PROFILE of ~/.osc/config.json.
+func (c *config) check() error {
+	if c.clusterName == "" {
+		c.invalid = append(c.invalid, errors.New("--cluster-name (CLUSTER_NAME) is required"))
+	}
+	c.clusterID = cmp.Or(c.clusterID, c.clusterName)
+	c.api.UserAgent = fmt.Sprintf("karpenter-provider-outscale/%s (%s)", version.Version, c.clusterName)
+	if c.instanceTypesFile != "" {
+		content, err := os.ReadFile(c.instanceTypesFile)
+		if err == nil {
+			c.instanceTypes, err = instancetype.ParseStatic(content)
+		}
+		if err != nil {
+			c.invalid = append(c.invalid, fmt.Errorf("--instance-types-file: %w", err))
+		}
+	}
+	c.invalid = append(c.invalid, c.parseCredentials())
+	return errors.Join(c.invalid...)
+}
+
+func (c *config) parseCredentials() error {
+	env := osc.NewConfigEnv()
+	if env.AccessKey != nil && env.Region == nil && env.OutscaleApiEndpoint == nil {
+		return errors.New("OSC_REGION is required with OSC_ACCESS_KEY, for instance eu-west-2")
+	}
+	sdk, err := env.Configuration()
+	if err != nil {
+		return fmt.Errorf("reading Outscale credentials (set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or OSC_PROFILE): %w", err)
+	}
+	ctx, err := env.Context(context.Background())
+	if err != nil {
+		return fmt.Errorf("reading Outscale credentials (set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or OSC_PROFILE): %w", err)
+	}
+	c.sdk = sdk
+	c.credentials, _ = ctx.Value(osc.ContextAWSv4).(osc.AWSv4)
+	return nil
+}
+
+// fromEnv returns the value of a variable, or the default. A value that cannot be read is an error, not the default.
+func fromEnv[T any](c *config, name string, value T, parse func(string) (T, error)) T {
+	text := os.Getenv(name)
+	if text == "" {
+		return value
+	}
+	parsed, err := parse(text)
+	if err != nil {
+		c.invalid = append(c.invalid, fmt.Errorf("%s: %w", name, err))
+		return value
+	}
+	return parsed
+}
+
+func parseFloat(text string) (float64, error) { return strconv.ParseFloat(text, 64) }

@@ -1,0 +1,75 @@
+// Command controller is Karpenter for Outscale: core's controllers, and the cloud provider they call.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider/metrics"
+	"sigs.k8s.io/karpenter/pkg/cloudprovider/overlay"
+	corecontrollers "sigs.k8s.io/karpenter/pkg/controllers"
+	"sigs.k8s.io/karpenter/pkg/controllers/state"
+	"sigs.k8s.io/karpenter/pkg/operator"
+	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+func main() {
+	cfg, err := parseConfig(os.Args[1:])
+	if err == nil {
+		coreoptions.Injectables = append(coreoptions.Injectables, flags{})
+		ctx, op := operator.NewOperator()
+		err = run(ctx, op, cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "karpenter-provider-outscale:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole dependency graph, in the order of construction.
+func run(ctx context.Context, op *operator.Operator, cfg *config) error {
+	uncached := op.GetAPIReader()
+	kubeSystem := &corev1.Namespace{}
+	if err := uncached.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, kubeSystem); err != nil {
+		return fmt.Errorf("reading the cluster's UID from namespace kube-system: %w", err)
+	}
+	api, err := oapi.New(cfg.sdk, cfg.credentials, cfg.api, crmetrics.Registry)
+	if err != nil {
+		return err
+	}
+	vms := vm.NewProvider(api, vm.Cluster{Name: cfg.clusterName, ID: cfg.clusterID, UID: string(kubeSystem.UID)}, cfg.vm, time.Now)
+	prices := pricing.NewProvider(api, time.Now)
+	instanceTypes := instancetype.NewProvider(prices, cfg.instanceTypes, time.Now)
+
+	undecorated := cloudprovider.New(op.GetClient(), uncached, vms, instanceTypes, op.InstanceTypeStore, op.EventRecorder)
+	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
+	cluster := state.NewCluster(op.Clock, op.GetClient(), provider)
+
+	op.WithControllers(ctx, corecontrollers.NewControllers(ctx, op.Manager, op.Clock, op.GetClient(), op.EventRecorder,
+		provider, undecorated, cluster, op.InstanceTypeStore)...).
+		WithControllers(ctx,
+			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), op.EventRecorder),
+			catalog.NewController(prices),
+			tagging.NewController(op.Clock, op.GetClient(), vms),
+			garbagecollection.NewController(op.Clock, uncached, vms),
+		).
+		Start(ctx)
+	return nil
+}
