@@ -113,7 +113,8 @@ func parseThreshold(value string) (threshold, error) {
 		return threshold{amount: amount}, err
 	}
 	share, err := strconv.ParseFloat(percent, 32)
-	return threshold{share: share / 100}, err
+	// In single precision, as the kubelet keeps it: allocatable must agree to the byte.
+	return threshold{share: float64(float32(share) / 100)}, err
 }
 
 // allocatable is the capacity without the reservations, never negative.

@@ -139,31 +139,27 @@ func (r *rack) sync(ctx context.Context, vms []oapitest.VM) {
 
 func (r *rack) follow(ctx context.Context, vm oapitest.VM) {
 	s := r.slots[vm.ID]
+	if s == nil {
+		// A VM that never ran has no slot yet.
+		s = &slot{disk: &disk{}}
+	}
 	switch vm.State {
 	case "running":
-		if s == nil {
-			s = &slot{disk: &disk{}}
-			r.slots[vm.ID] = s
-		}
+		r.slots[vm.ID] = s
 		if s.power == nil || s.power.off() {
 			r.start(ctx, s, vm)
 		}
 	case "stopping", "shutting-down":
-		if s == nil {
-			return
-		}
 		if r.fleet.CutPower || forced(vm) {
 			s.cut()
-			return
+		} else {
+			s.press()
 		}
-		s.press()
-	case "stopped", "terminated":
-		if s != nil {
-			s.cut()
-		}
-		if vm.State == "terminated" {
-			delete(r.slots, vm.ID)
-		}
+	case "stopped":
+		s.cut()
+	case "terminated":
+		s.cut()
+		delete(r.slots, vm.ID)
 	}
 }
 

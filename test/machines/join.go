@@ -6,11 +6,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -87,9 +86,9 @@ func (m *machine) bootstrap(ctx context.Context) error {
 			return ctx.Err()
 		}
 		m.fleet.Log.Info("kubelet got no certificate", "vm-id", m.vm.ID, "node", m.nodeName, "error", err)
-		var untrusted *tls.CertificateVerificationError
 		switch {
-		case errors.As(err, &untrusted):
+		// The text decides because client-go formats the error away.
+		case strings.Contains(err.Error(), "x509: "):
 			m.console.controllerError("k8s.EndpointController", "kubernetes endpoint watch error",
 				fmt.Errorf("failed to list *v1.EndpointSlice: %w", err))
 		case m.fleet.Clock.Since(started) >= m.fleet.CertificateTimeout && client.serverHealthy(ctx):

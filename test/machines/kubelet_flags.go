@@ -49,20 +49,17 @@ func checkFlags(flags map[string]string) error {
 	return nil
 }
 
-// parsePairs reads "a=b,c=d".
-func parsePairs(flag, text, separator string) (map[string]string, error) {
+// parseLabels reads "a=b,c"; unlike other maps, labels need no value.
+func parseLabels(text string) map[string]string {
 	out := map[string]string{}
 	for pair := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(pair) == "" {
 			continue
 		}
-		key, value, ok := strings.Cut(pair, separator)
-		if !ok && separator != "=" {
-			return nil, fmt.Errorf("failed to parse kubelet flag: invalid argument %q for \"--%s\" flag: malformed pair", text, flag)
-		}
+		key, value, _ := strings.Cut(pair, "=")
 		out[strings.TrimSpace(key)] = strings.TrimSpace(value)
 	}
-	return out, nil
+	return out
 }
 
 // checkLabels is the kubelet's rule for --node-labels.

@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -30,10 +31,7 @@ func (k *kubelet) settings(cpus int) (*settings, error) {
 	if err := checkFlags(k.flags); err != nil {
 		return nil, err
 	}
-	labels, err := parsePairs("node-labels", k.flags["node-labels"], "=")
-	if err != nil {
-		return nil, err
-	}
+	labels := parseLabels(k.flags["node-labels"])
 	cfg := k.file.DeepCopy()
 	setDefaults(cfg)
 	if err := k.applyFlags(cfg); err != nil {
@@ -91,50 +89,61 @@ func setDefaults(cfg *kubeletconfig.KubeletConfiguration) {
 
 // applyFlags lets the flags beat the config file.
 func (k *kubelet) applyFlags(cfg *kubeletconfig.KubeletConfiguration) error {
-	for flag, target := range map[string]*map[string]string{
-		"system-reserved": &cfg.SystemReserved, "kube-reserved": &cfg.KubeReserved, "eviction-hard": &cfg.EvictionHard,
-	} {
-		text, ok := k.flags[flag]
-		if !ok {
-			continue
-		}
-		separator := "="
-		if flag == "eviction-hard" {
-			separator = "<"
-		}
-		pairs, err := parsePairs(flag, text, separator)
-		if err != nil {
-			return err
-		}
-		*target = pairs
-	}
-	for flag, target := range map[string]*int32{"max-pods": &cfg.MaxPods, "pods-per-core": &cfg.PodsPerCore} {
-		if text, ok := k.flags[flag]; ok {
-			number, err := strconv.ParseInt(text, 0, 32)
-			if err != nil {
-				return fmt.Errorf("failed to parse kubelet flag: invalid argument %q for \"--%s\" flag: %w", text, flag, err)
-			}
-			*target = int32(number)
-		}
-	}
 	if id, ok := k.flags["provider-id"]; ok {
 		cfg.ProviderID = id
 	}
-	if text, ok := k.flags["register-node"]; ok {
-		register, err := strconv.ParseBool(text)
-		if err != nil {
-			return fmt.Errorf("failed to parse kubelet flag: invalid argument %q for \"--register-node\" flag: %w", text, err)
-		}
-		cfg.RegisterNode = &register
+	return errors.Join(
+		override(k.flags, "system-reserved", &cfg.SystemReserved, parseAssignments),
+		override(k.flags, "kube-reserved", &cfg.KubeReserved, parseAssignments),
+		override(k.flags, "eviction-hard", &cfg.EvictionHard, parseThresholds),
+		override(k.flags, "max-pods", &cfg.MaxPods, parseInt32),
+		override(k.flags, "pods-per-core", &cfg.PodsPerCore, parseInt32),
+		override(k.flags, "register-node", &cfg.RegisterNode, parseBool),
+		override(k.flags, "register-with-taints", &cfg.RegisterWithTaints, parseTaints),
+	)
+}
+
+// override sets the target to what a flag says, if it is given.
+func override[T any](flags map[string]string, name string, target *T, parse func(string) (T, error)) error {
+	text, ok := flags[name]
+	if !ok {
+		return nil
 	}
-	if text, ok := k.flags["register-with-taints"]; ok {
-		taints, err := parseTaints(text)
-		if err != nil {
-			return fmt.Errorf("failed to parse kubelet flag: invalid argument %q for \"--register-with-taints\" flag: %w", text, err)
-		}
-		cfg.RegisterWithTaints = taints
+	value, err := parse(text)
+	if err != nil {
+		return fmt.Errorf("failed to parse kubelet flag: invalid argument %q for \"--%s\" flag: %w", text, name, err)
 	}
+	*target = value
 	return nil
+}
+
+func parseInt32(text string) (int32, error) {
+	number, err := strconv.ParseInt(text, 0, 32)
+	return int32(number), err
+}
+
+func parseBool(text string) (*bool, error) {
+	value, err := strconv.ParseBool(text)
+	return &value, err
+}
+
+// parseAssignments reads "a=b,c=d", and parseThresholds "a<b,c<d".
+func parseAssignments(text string) (map[string]string, error) { return parsePairs(text, "=") }
+func parseThresholds(text string) (map[string]string, error)  { return parsePairs(text, "<") }
+
+func parsePairs(text, separator string) (map[string]string, error) {
+	out := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, separator)
+		if !ok {
+			return nil, fmt.Errorf("malformed pair, expect string%sstring", separator)
+		}
+		out[strings.TrimSpace(key)] = strings.TrimSpace(value)
+	}
+	return out, nil
 }
 
 // parseTaints reads "key=value:effect,key:effect".

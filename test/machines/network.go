@@ -2,7 +2,6 @@ package machines
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -64,41 +63,53 @@ func nodeNameOf(host string) (string, error) {
 	return name, nil
 }
 
-// syncTime waits until one of the configured time servers answers.
+// syncTime waits until one of the time servers answers, or as long as the config allows.
 func (m *machine) syncTime(ctx context.Context) error {
-	servers := []string{"169.254.169.123", "fd00:ec2::123"}
-	var limit time.Duration
-	if configured := m.config.NetworkTimeSyncConfig(); configured != nil {
-		if configured.Disabled() {
-			return nil
-		}
-		if len(configured.Servers()) > 0 {
-			servers = configured.Servers()
-		}
-		limit = configured.BootTimeout()
+	servers, limit := m.timeServers()
+	if len(servers) == 0 || m.queryTime(servers) {
+		return nil
 	}
-	interval, waited := m.fleet.RetryInterval, time.Duration(0)
-	for {
-		for _, server := range servers {
-			if m.fleet.NTPServers == nil || slices.Contains(m.fleet.NTPServers, server) {
-				m.console.controller("time.SyncController", fmt.Sprintf("adjusting time (slew) by 1.52ms via %s, state TIME_OK, status STA_NANO", server))
-				return nil
-			}
-			m.console.controllerError("time.SyncController", fmt.Sprintf("time query error with server %q", server),
-				errors.New("read udp 10.0.0.1:123: i/o timeout"))
-		}
-		if waited == 0 {
-			m.console.service("kubelet", "Waiting", "Waiting for service \"cri\" to be \"up\", time sync, network")
-		}
-		if limit > 0 && waited >= limit {
-			return nil
-		}
+	m.console.service("kubelet", "Waiting", "Waiting for service \"cri\" to be \"up\", time sync, network")
+	interval := m.fleet.RetryInterval
+	for waited := time.Duration(0); limit == 0 || waited < limit; waited += interval {
 		if err := m.pause(ctx, interval); err != nil {
 			return err
 		}
-		waited += interval
+		if m.queryTime(servers) {
+			return nil
+		}
 		interval = min(interval*3/2, time.Minute)
 	}
+	return nil
+}
+
+// timeServers are those of the config, or else those that Talos' aws platform brings; none if time sync is off.
+func (m *machine) timeServers() (servers []string, limit time.Duration) {
+	platform := []string{"169.254.169.123", "fd00:ec2::123"}
+	configured := m.config.NetworkTimeSyncConfig()
+	switch {
+	case configured == nil:
+		return platform, 0
+	case configured.Disabled():
+		return nil, 0
+	case len(configured.Servers()) == 0:
+		return platform, configured.BootTimeout()
+	}
+	return configured.Servers(), configured.BootTimeout()
+}
+
+// queryTime asks each server once.
+func (m *machine) queryTime(servers []string) bool {
+	const controller = "time.SyncController"
+	for _, server := range servers {
+		if m.fleet.NTPServers == nil || slices.Contains(m.fleet.NTPServers, server) {
+			m.console.controller(controller, fmt.Sprintf("adjusting time (slew) by 1.52ms via %s, state TIME_OK, status STA_NANO", server))
+			return true
+		}
+		m.console.controllerError(controller, fmt.Sprintf("time query error with server %q", server),
+			fmt.Errorf("read udp %s:123: i/o timeout", server))
+	}
+	return false
 }
 
 // pickNodeIP chooses the address of the kubelet: never one of the pod or service networks.

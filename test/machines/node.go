@@ -9,8 +9,8 @@ import (
 	cloudproviderapi "k8s.io/cloud-provider/api"
 )
 
-// PlayedByKwok is the annotation that makes kwok renew the lease of a node and play its pods.
-const PlayedByKwok = "kwok.x-k8s.io/node"
+// playedByKwok is the annotation that makes kwok renew the lease of a node and play its pods.
+const playedByKwok = "kwok.x-k8s.io/node"
 
 // initialNode is the Node that a kubelet creates: what flags and config say, and nothing that they do not say.
 func (m *machine) initialNode(s *settings) *corev1.Node {
@@ -24,7 +24,7 @@ func (m *machine) initialNode(s *settings) *corev1.Node {
 				"beta.kubernetes.io/os":   "linux",
 				"beta.kubernetes.io/arch": "amd64",
 			},
-			Annotations: map[string]string{PlayedByKwok: "fake"},
+			Annotations: map[string]string{playedByKwok: "fake"},
 		},
 		Spec:   corev1.NodeSpec{ProviderID: s.providerID, Taints: s.taints},
 		Status: m.nodeStatus(s),

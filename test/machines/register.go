@@ -56,11 +56,11 @@ func (m *machine) adopt(ctx context.Context, client *nodeClient, node *corev1.No
 			labels[key] = value
 		}
 	}
-	if len(labels) == 0 && existing.Annotations[PlayedByKwok] != "" {
+	if len(labels) == 0 && existing.Annotations[playedByKwok] != "" {
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"labels": labels, "annotations": map[string]string{PlayedByKwok: "fake"},
+		"labels": labels, "annotations": map[string]string{playedByKwok: "fake"},
 	}})
 	if err != nil {
 		return err

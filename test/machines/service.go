@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	machinetype "github.com/siderolabs/talos/pkg/machinery/config/machine"
@@ -13,37 +14,14 @@ import (
 // kubeletRestart is how long Talos waits before it starts a kubelet again that has exited.
 const kubeletRestart = 5 * time.Second
 
-// runKubeletService prepares the kubelet's inputs in Talos' order and keeps it running.
+// runKubeletService keeps the kubelet running once all that it needs is there.
 func (m *machine) runKubeletService(ctx context.Context, up chan<- struct{}) error {
-	if m.config.Machine().Type() != machinetype.TypeWorker {
-		m.console.service("etcd", "Waiting", "Waiting for etcd spec")
-		return m.hang(ctx, "not a worker")
-	}
-	if err := m.resolveEndpoint(ctx); err != nil {
+	if err := m.prepareKubelet(ctx); err != nil {
 		return err
 	}
-	if err := m.pickNodeIP(ctx); err != nil {
-		return err
-	}
-	if err := m.retry(ctx, "k8s.KubeletSpecController", m.renderKubelet); err != nil {
-		return err
-	}
-	if err := m.retry(ctx, "secrets.KubeletController", m.checkClusterCA); err != nil {
-		return err
-	}
-	m.refreshIdentity()
+	healthy := sync.OnceFunc(func() { close(up) })
 	m.console.service("kubelet", "Preparing", "Running pre state")
 	m.console.service("kubelet", "Preparing", "Creating service runner")
-	if m.config.Machine().Kubelet().SkipNodeRegistration() {
-		close(up)
-		return m.hang(ctx, "node registration is skipped")
-	}
-	healthy := func() {
-		if up != nil {
-			close(up)
-			up = nil
-		}
-	}
 	for {
 		m.console.service("kubelet", "Running", "Started task kubelet (PID 2011) for container kubelet")
 		err := m.runKubelet(ctx, healthy)
@@ -56,6 +34,26 @@ func (m *machine) runKubeletService(ctx context.Context, up chan<- struct{}) err
 			return err
 		}
 	}
+}
+
+// prepareKubelet makes the kubelet's inputs in Talos' order; each is tried until it succeeds.
+func (m *machine) prepareKubelet(ctx context.Context) error {
+	if m.config.Machine().Type() != machinetype.TypeWorker {
+		m.console.service("etcd", "Waiting", "Waiting for etcd spec")
+		return m.hang(ctx, "not a worker")
+	}
+	for _, step := range []func(context.Context) error{
+		m.resolveEndpoint,
+		m.pickNodeIP,
+		func(ctx context.Context) error { return m.retry(ctx, "k8s.KubeletSpecController", m.renderKubelet) },
+		func(ctx context.Context) error { return m.retry(ctx, "secrets.KubeletController", m.checkClusterCA) },
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	m.refreshIdentity()
+	return nil
 }
 
 func (m *machine) checkClusterCA() error {
@@ -78,7 +76,7 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	}
 	m.console.service("kubelet", "Running", "Health check successful")
 	healthy()
-	if !settings.register {
+	if !settings.register || m.config.Machine().Kubelet().SkipNodeRegistration() {
 		return m.hang(ctx, "kubelet does not register")
 	}
 	if err := m.bootstrap(ctx); err != nil {
@@ -95,7 +93,11 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	m.mu.Lock()
 	m.node = client
 	m.mu.Unlock()
-	go m.applyNode(ctx, client)
+	ctx, stop := context.WithCancel(ctx)
+	var apply sync.WaitGroup
+	defer apply.Wait()
+	defer stop()
+	apply.Go(func() { m.applyNode(ctx, client) })
 	if err := m.becomeReady(ctx, client); err != nil {
 		return err
 	}
@@ -115,8 +117,14 @@ func (m *machine) becomeReady(ctx context.Context, client *nodeClient) error {
 	if err := m.insist(ctx, func() error { return client.yieldLease(ctx) }); err != nil {
 		return err
 	}
-	m.console.controller("runtime.MachineStatusController", "machine is running and ready")
-	return nil
+	// Talos calls itself ready only when its own API is up as well.
+	select {
+	case <-m.apid:
+		m.console.controller("runtime.MachineStatusController", "machine is running and ready")
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // insist repeats a call of the kubelet as it does, with pauses of at most seven seconds.

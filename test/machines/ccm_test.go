@@ -1,0 +1,149 @@
+package machines_test
+
+import (
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	osc "github.com/outscale/osc-sdk-go/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+)
+
+// The CCM of one subtest sees the nodes of all the others and deletes those that it cannot map: hence a control plane
+// of its own for each.
+func ccmWorld(t *testing.T) (*world, *kube) {
+	t.Helper()
+	k := startKubernetes(t)
+	return newWorld(t, nil), k
+}
+
+func (w *world) runCCM(k *kube) {
+	w.t.Helper()
+	fixture := w.region.Fixture()
+	ccm := &machines.CCM{
+		Endpoint: w.endpoint, AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey, ClusterID: fixture.ClusterID,
+		Kubernetes: k.Admin, Period: 100 * time.Millisecond, CallsPerSecond: 100, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+	}
+	run(w.t, ccm.Run)
+}
+
+func (w *world) tag(vm string, tags map[string]string) {
+	w.t.Helper()
+	request := osc.CreateTagsRequest{ResourceIds: []string{vm}}
+	for key, value := range tags {
+		request.Tags = append(request.Tags, osc.ResourceTag{Key: key, Value: value})
+	}
+	_, raw, err := w.client.TagApi.CreateTags(w.auth).CreateTagsRequest(request).Execute()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer raw.Body.Close()
+}
+
+const external = "cluster: {externalCloudProvider: {enabled: true}}"
+
+func uninitialised(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.Key == "node.cloudprovider.kubernetes.io/uninitialized" })
+}
+
+func TestCCMInitialisesMappedNodesAndDeletesTheOthers(t *testing.T) {
+	t.Parallel()
+	w, k := ccmWorld(t)
+	c := k.cluster(t, time.Hour)
+	mapped := w.launch(c.worker(t, named("mapped"), external))
+	w.tag(mapped, map[string]string{"OscK8sClusterID/" + w.region.Fixture().ClusterID: "owned", "OscK8sNodeName": "mapped", "OscK8sRole/worker": ""})
+	untagged := w.launch(c.worker(t, named("untagged"), external))
+	k.awaitNode(t, "mapped", readiness(corev1.ConditionTrue))
+	k.awaitNode(t, "untagged", readiness(corev1.ConditionTrue))
+	w.runCCM(k)
+
+	node := k.awaitNode(t, "mapped", func(n *corev1.Node) bool {
+		return !uninitialised(n) && slices.ContainsFunc(n.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Type == corev1.NodeInternalDNS })
+	})
+	vm := w.vm(mapped)
+	if want := "aws:///" + vm.Subregion + "/" + mapped; node.Spec.ProviderID != want {
+		t.Errorf("providerID %q, want %q", node.Spec.ProviderID, want)
+	}
+	want := map[string]string{
+		"node.kubernetes.io/instance-type": vm.Type, "beta.kubernetes.io/instance-type": vm.Type,
+		"topology.kubernetes.io/zone": vm.Subregion, "failure-domain.beta.kubernetes.io/zone": vm.Subregion,
+		"topology.kubernetes.io/region": "eu-west-2", "failure-domain.beta.kubernetes.io/region": "eu-west-2",
+		"topology.outscale.com/net": w.region.Fixture().NetID, "role.outscale.com/worker": "",
+	}
+	got := map[string]string{}
+	for key := range want {
+		if value, ok := node.Labels[key]; ok {
+			got[key] = value
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	addresses := []corev1.NodeAddress{
+		{Type: corev1.NodeInternalIP, Address: vm.PrivateIP},
+		{Type: corev1.NodeInternalDNS, Address: vm.PrivateDNSName}, {Type: corev1.NodeHostName, Address: vm.PrivateDNSName},
+	}
+	if diff := cmp.Diff(addresses, node.Status.Addresses); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+
+	// A Ready node without a VM that it can map stays; it goes when it is no longer Ready.
+	k.awaitNode(t, "untagged", uninitialised)
+	w.region.KillVM(untagged)
+	k.awaitNoNode(t, "untagged")
+	w.region.KillVM(mapped)
+	k.awaitNoNode(t, "mapped")
+}
+
+func TestCCMInitialisesByPrivateDNSName(t *testing.T) {
+	t.Parallel()
+	w, k := ccmWorld(t)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, "apiVersion: v1alpha1\nkind: HostnameConfig\n$patch: delete\n", external+"\nmachine: {kubelet: {registerWithFQDN: true}}"))
+	w.tag(vm, map[string]string{"OscK8sClusterID/" + w.region.Fixture().ClusterID: "owned"})
+	w.runCCM(k)
+	k.awaitNode(t, w.vm(vm).PrivateDNSName, func(n *corev1.Node) bool { return !uninitialised(n) })
+}
+
+func TestCCMDeletesNothingWhenTheAPIFails(t *testing.T) {
+	t.Parallel()
+	w, k := ccmWorld(t)
+	lost := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "lost"}}
+	if err := w.region.AddFault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultError, Code: "2000"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.client.CoreV1().Nodes().Create(t.Context(), lost, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.runCCM(k)
+	// Several looks, each of which failed.
+	if !eventually(t.Context(), func() bool { return w.region.Calls()["ReadVms"] >= 5 }) {
+		t.Fatal("the CCM does not look")
+	}
+	if _, err := k.client.CoreV1().Nodes().Get(t.Context(), "lost", metav1.GetOptions{}); err != nil {
+		t.Errorf("node is gone although nobody could know: %v", err)
+	}
+	w.region.ClearFaults()
+	k.awaitNoNode(t, "lost")
+}
+
+func TestCCMTaintsNodesOfStoppedVMs(t *testing.T) {
+	t.Parallel()
+	w, k := ccmWorld(t)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("napping"), external))
+	w.tag(vm, map[string]string{"OscK8sClusterID/" + w.region.Fixture().ClusterID: "owned", "OscK8sNodeName": "napping"})
+	w.runCCM(k)
+	k.awaitNode(t, "napping", func(n *corev1.Node) bool { return !uninitialised(n) && readiness(corev1.ConditionTrue)(n) })
+	shutdown := func(n *corev1.Node) bool {
+		return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.Key == "node.cloudprovider.kubernetes.io/shutdown" })
+	}
+	w.stop(vm)
+	k.awaitNode(t, "napping", shutdown)
+	w.start(vm)
+	k.awaitNode(t, "napping", func(n *corev1.Node) bool { return !shutdown(n) && readiness(corev1.ConditionTrue)(n) })
+}

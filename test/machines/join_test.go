@@ -1,0 +1,387 @@
+package machines_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
+)
+
+// TestCluster judges the machines against one real control plane; each subtest has a region of its own.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	k := startKubernetes(t)
+	// The group waits for its parallel subtests before the control plane stops.
+	t.Run("machines", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *kube){
+			"a machine joins as its config says":                 joins,
+			"flags beat the config file":                         flagsBeatConfig,
+			"a wrong token never joins":                          wrongToken,
+			"an expired token never joins":                       expiredToken,
+			"a token of another group never joins":               foreignToken,
+			"a wrong CA never joins":                             wrongCA,
+			"a forbidden label never joins":                      forbiddenLabel,
+			"nodeTaints lose the nodeLabels as well":             nodeTaints,
+			"nodeLabels arrive by an update":                     nodeLabels,
+			"a restricted nodeLabel is refused":                  restrictedNodeLabel,
+			"wrong trustd secrets do not keep the kubelet down":  joinsWithoutTrustd,
+			"a Node that is there is taken over":                 adoptsNode,
+			"a machine without power goes silent":                goesSilent,
+			"a stopped machine comes back as the same Node":      comesBack,
+			"without a name in the config the platform names it": platformName,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, k)
+			})
+		}
+	})
+}
+
+// kube is the control plane with the eyes of its administrator.
+type kube struct {
+	*controlplane.ControlPlane
+	client kubernetes.Interface
+}
+
+func startKubernetes(t *testing.T) *kube {
+	t.Helper()
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{
+		Components: []string{controlplane.Etcd, controlplane.APIServer, controlplane.ControllerManager, controlplane.Kwok},
+		Dir:        t.TempDir(), NodeGracePeriod: 8 * time.Second, Progress: t.Output(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plane.Stop)
+	client, err := kubernetes.NewForConfig(plane.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &kube{ControlPlane: plane, client: client}
+}
+
+// cluster is the part of a worker config that belongs to this control plane, with a token that is good for an hour.
+func (k *kube) cluster(t *testing.T, lifetime time.Duration, groups ...string) cluster {
+	t.Helper()
+	token, err := k.BootstrapToken(t.Context(), lifetime, groups...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t)
+	c.endpoint, c.kubernetesCA, c.token = k.URL, k.CA, token
+	return c
+}
+
+func named(name string) string {
+	return fmt.Sprintf("apiVersion: v1alpha1\nkind: HostnameConfig\nauto: off\nhostname: %s\n", name)
+}
+
+// awaitNode waits until the Node fulfils the condition.
+func (k *kube) awaitNode(t *testing.T, name string, condition func(*corev1.Node) bool) *corev1.Node {
+	t.Helper()
+	var node *corev1.Node
+	if !eventually(t.Context(), func() bool {
+		got, err := k.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return false
+		}
+		node = got
+		return condition(node)
+	}) {
+		t.Fatalf("node %s never fulfilled the condition: %+v", name, node)
+	}
+	return node
+}
+
+func (k *kube) awaitNoNode(t *testing.T, name string) {
+	t.Helper()
+	if !eventually(t.Context(), func() bool {
+		_, err := k.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+		return apierrors.IsNotFound(err)
+	}) {
+		t.Fatalf("node %s is still there", name)
+	}
+}
+
+func (k *kube) refuseNode(t *testing.T, name string) {
+	t.Helper()
+	if _, err := k.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("node %s joined (%v)", name, err)
+	}
+}
+
+func readiness(want corev1.ConditionStatus) func(*corev1.Node) bool {
+	return func(n *corev1.Node) bool {
+		return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+			return c.Type == corev1.NodeReady && c.Status == want
+		})
+	}
+}
+
+// firstSight is each Node as it was created.
+func (k *kube) firstSight(t *testing.T, name string) <-chan *corev1.Node {
+	t.Helper()
+	w, err := k.client.CoreV1().Nodes().Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Stop)
+	out := make(chan *corev1.Node, 1)
+	go func() {
+		for event := range w.ResultChan() {
+			if node, ok := event.Object.(*corev1.Node); ok && event.Type == watch.Added {
+				out <- node
+				return
+			}
+		}
+	}()
+	return out
+}
+
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	select {
+	case v := <-from:
+		return v
+	case <-ctx.Done():
+		t.Fatal("nothing came")
+	}
+	return *new(T)
+}
+
+func joins(t *testing.T, k *kube) {
+	const name = "joiner"
+	c := k.cluster(t, time.Hour)
+	w := newWorld(t, nil)
+	seen := k.firstSight(t, name)
+	vm := w.launch(c.worker(t, named(name), `
+cluster: {externalCloudProvider: {enabled: true}}
+machine:
+  kubelet:
+    extraArgs: {node-labels: "karpenter.sh/nodepool=default,topology.kubernetes.io/zone=eu-west-2a"}
+    extraConfig:
+      maxPods: 42
+      providerID: aws:///eu-west-2a/i-test
+      registerWithTaints: [{key: karpenter.sh/unregistered, effect: NoExecute}]
+      systemReserved: {cpu: 100m, memory: 400Mi, ephemeral-storage: 1Gi}
+      kubeReserved: {cpu: 60m, memory: 200Mi}
+      evictionHard: {memory.available: 5%, nodefs.available: 1Gi}
+`))
+	node := receive(t, seen)
+	wantLabels := map[string]string{
+		"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+		"beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
+		"karpenter.sh/nodepool": "default", "topology.kubernetes.io/zone": "eu-west-2a",
+	}
+	if diff := cmp.Diff(wantLabels, node.Labels); diff != "" {
+		t.Errorf("labels at creation (-want +got):\n%s", diff)
+	}
+	wantTaints := []corev1.Taint{
+		{Key: "karpenter.sh/unregistered", Effect: corev1.TaintEffectNoExecute},
+		{Key: "node.cloudprovider.kubernetes.io/uninitialized", Value: "true", Effect: corev1.TaintEffectNoSchedule},
+		{Key: "node.kubernetes.io/not-ready", Effect: corev1.TaintEffectNoSchedule}, // by admission
+	}
+	if diff := cmp.Diff(wantTaints, node.Spec.Taints); diff != "" {
+		t.Errorf("taints at creation (-want +got):\n%s", diff)
+	}
+	if node.Spec.ProviderID != "aws:///eu-west-2a/i-test" || !readiness(corev1.ConditionFalse)(node) {
+		t.Errorf("providerID %q, conditions %v", node.Spec.ProviderID, node.Status.Conditions)
+	}
+	// 96 % of 8 GiB in whole MiB; the share of the eviction is in single precision, as the kubelet keeps it.
+	memory := int64(7864 << 20)
+	eviction := int64(float64(memory) * float64(float32(5)/100))
+	wantSizes := []int64{4000, memory, 42, 4000 - 160, memory - 600<<20 - eviction}
+	gotSizes := []int64{
+		node.Status.Capacity.Cpu().MilliValue(), node.Status.Capacity.Memory().Value(), node.Status.Capacity.Pods().Value(),
+		node.Status.Allocatable.Cpu().MilliValue(), node.Status.Allocatable.Memory().Value(),
+	}
+	if diff := cmp.Diff(wantSizes, gotSizes); diff != "" {
+		t.Errorf("capacity cpu, memory, pods and allocatable cpu, memory (-want +got):\n%s", diff)
+	}
+	storage := node.Status.Capacity.StorageEphemeral().Value() - node.Status.Allocatable.StorageEphemeral().Value()
+	if storage != 2<<30 {
+		t.Errorf("reserved storage %d, want 1 GiB for the system and 1 GiB for eviction", storage)
+	}
+	if got := node.Status.NodeInfo; got.OSImage != "Talos (v1.13.0)" || got.KubeletVersion != "v1.35.4" {
+		t.Errorf("node info %+v", got)
+	}
+	k.awaitNode(t, name, readiness(corev1.ConditionTrue))
+	w.expectConsole(vm, "kubelet.ok", "boot.done", "boot.ready")
+}
+
+func flagsBeatConfig(t *testing.T, k *kube) {
+	const name = "flagged"
+	w := newWorld(t, nil)
+	w.launch(k.cluster(t, time.Hour).worker(t, named(name), `
+machine:
+  kubelet:
+    extraArgs: {register-with-taints: "example.com/flag=a:NoSchedule", max-pods: "7", provider-id: "flag", system-reserved: "cpu=1"}
+    extraConfig: {maxPods: 42, providerID: config, registerWithTaints: [{key: karpenter.sh/unregistered, effect: NoExecute}]}
+`))
+	node := k.awaitNode(t, name, func(*corev1.Node) bool { return true })
+	if node.Spec.ProviderID != "flag" || node.Status.Capacity.Pods().Value() != 7 || node.Status.Allocatable.Cpu().MilliValue() != 3000 {
+		t.Errorf("providerID %q, capacity %v, allocatable %v", node.Spec.ProviderID, node.Status.Capacity, node.Status.Allocatable)
+	}
+	has := func(key string) bool {
+		return slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == key })
+	}
+	if !has("example.com/flag") || has("karpenter.sh/unregistered") {
+		t.Errorf("taints %v: want the flag's only", node.Spec.Taints)
+	}
+}
+
+// refusal is a machine that must not join, in a fleet whose kubelets give up quickly.
+func refusal(t *testing.T, k *kube, c cluster, name, patch string, signatures ...string) {
+	t.Helper()
+	w := newWorld(t, func(f *machines.Fleet) { f.CertificateTimeout = 300 * time.Millisecond })
+	patches := []string{named(name)}
+	if patch != "" {
+		patches = append(patches, patch)
+	}
+	vm := w.launch(c.worker(t, patches...))
+	w.expectConsole(vm, signatures...)
+	w.refuseConsole(vm, "boot.ready")
+	k.refuseNode(t, name)
+	if strings.Contains(w.console(vm), c.token) {
+		t.Error("the bootstrap token is on the console")
+	}
+}
+
+func wrongToken(t *testing.T, k *kube) {
+	c := k.cluster(t, time.Hour)
+	c.token = c.token[:7] + "0123456789abcdef"
+	refusal(t, k, c, "wrong-token", "", "kubelet.ok", "join.token", "kubelet.crash")
+}
+
+func expiredToken(t *testing.T, k *kube) {
+	refusal(t, k, k.cluster(t, time.Nanosecond), "expired-token", "", "kubelet.ok", "join.token", "kubelet.crash")
+}
+
+func foreignToken(t *testing.T, k *kube) {
+	refusal(t, k, k.cluster(t, time.Hour, "system:bootstrappers:strangers"), "foreign-token", "", "kubelet.ok", "join.token")
+}
+
+func wrongCA(t *testing.T, k *kube) {
+	c := k.cluster(t, time.Hour)
+	c.kubernetesCA = newCA(t)
+	refusal(t, k, c, "wrong-ca", "", "kubelet.ok", "join.x509")
+}
+
+func forbiddenLabel(t *testing.T, k *kube) {
+	refusal(t, k, k.cluster(t, time.Hour), "forbidden-label",
+		"machine: {kubelet: {extraArgs: {node-labels: \"node-restriction.kubernetes.io/a=b\"}}}", "kubelet.labels", "kubelet.crash")
+}
+
+func joinsWithoutTrustd(t *testing.T, k *kube) {
+	c := k.cluster(t, time.Hour)
+	w := newWorld(t, func(f *machines.Fleet) { f.Trustd = &machines.Trustd{CA: c.talosCA, Token: "other"} })
+	vm := w.launch(c.worker(t, named("no-apid")))
+	k.awaitNode(t, "no-apid", readiness(corev1.ConditionTrue))
+	w.expectConsole(vm, "trustd.token", "apid.certs")
+	w.refuseConsole(vm, "boot.done", "boot.ready")
+}
+
+func nodeLabels(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	w.launch(k.cluster(t, time.Hour).worker(t, named("labelled"), "machine: {nodeLabels: {example.com/a: b}, nodeAnnotations: {example.com/c: d}}"))
+	node := k.awaitNode(t, "labelled", func(n *corev1.Node) bool { return n.Labels["example.com/a"] == "b" })
+	if node.Annotations["example.com/c"] != "d" || node.Annotations["talos.dev/owned-labels"] != `["example.com/a"]` {
+		t.Errorf("annotations %v", node.Annotations)
+	}
+}
+
+func nodeTaints(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("tainted"), "machine: {nodeLabels: {example.com/a: b}, nodeTaints: {example.com/t: \"v:NoSchedule\"}}"))
+	w.expectConsole(vm, "node.taints", "boot.ready")
+	if node := k.awaitNode(t, "tainted", readiness(corev1.ConditionTrue)); node.Labels["example.com/a"] != "" {
+		t.Error("the labels arrived although the taints were refused")
+	}
+}
+
+func restrictedNodeLabel(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("restricted"), "machine: {nodeLabels: {node-role.kubernetes.io/worker: \"\"}}"))
+	w.expectConsole(vm, "node.labels")
+}
+
+func adoptsNode(t *testing.T, k *kube) {
+	const name = "adopted"
+	old := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"example.com/old": "yes"}}}
+	if _, err := k.client.CoreV1().Nodes().Create(t.Context(), old, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, nil)
+	w.launch(k.cluster(t, time.Hour).worker(t, named(name),
+		"machine: {kubelet: {extraArgs: {node-labels: \"example.com/new=yes\"}, extraConfig: {registerWithTaints: [{key: late, effect: NoExecute}]}}}"))
+	node := k.awaitNode(t, name, readiness(corev1.ConditionTrue))
+	if node.Labels["example.com/old"] != "yes" || node.Labels["example.com/new"] != "" || node.Labels["kubernetes.io/hostname"] != name {
+		t.Errorf("labels %v: want the old ones and the kubelet's defaults", node.Labels)
+	}
+	if slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == "late" }) {
+		t.Error("a kubelet taints only the Node that it creates")
+	}
+}
+
+func goesSilent(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("silent")))
+	k.awaitNode(t, "silent", readiness(corev1.ConditionTrue))
+	k.awaitLease(t, "silent")
+	w.region.KillVM(vm)
+	k.awaitNode(t, "silent", readiness(corev1.ConditionUnknown))
+}
+
+func (k *kube) awaitLease(t *testing.T, name string) {
+	t.Helper()
+	if !eventually(t.Context(), func() bool {
+		_, err := k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), name, metav1.GetOptions{})
+		return err == nil
+	}) {
+		t.Fatalf("no heartbeat of node %s", name)
+	}
+}
+
+func comesBack(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("returning")))
+	before := k.awaitNode(t, "returning", readiness(corev1.ConditionTrue))
+	k.awaitLease(t, "returning")
+	w.stop(vm)
+	k.awaitNode(t, "returning", readiness(corev1.ConditionFalse))
+	w.awaitState(vm, "stopped")
+	k.awaitNode(t, "returning", readiness(corev1.ConditionUnknown))
+	w.start(vm)
+	after := k.awaitNode(t, "returning", readiness(corev1.ConditionTrue))
+	if before.UID != after.UID {
+		t.Error("another Node came back")
+	}
+	if !eventually(t.Context(), func() bool {
+		lease, err := k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), "returning", metav1.GetOptions{})
+		return err == nil && *lease.Spec.HolderIdentity != "returning"
+	}) {
+		t.Error("kwok does not play the node again")
+	}
+}
+
+func platformName(t *testing.T, k *kube) {
+	w := newWorld(t, nil)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, "apiVersion: v1alpha1\nkind: HostnameConfig\n$patch: delete\n"))
+	name, _, _ := strings.Cut(w.vm(vm).PrivateDNSName, ".")
+	k.awaitNode(t, name, readiness(corev1.ConditionTrue))
+}
