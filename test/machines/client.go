@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 )
+
+// forever is how many seconds the lease of a dead node lasts: kwok must never take it over.
+const forever = int32(math.MaxInt32 / 1000)
 
 // nodeClient is one machine's connection to the API server.
 type nodeClient struct {
@@ -106,19 +110,36 @@ func (c *nodeClient) yieldLease(ctx context.Context) error {
 	return c.leases().Delete(ctx, c.node, metav1.DeleteOptions{})
 }
 
-// seizeLease takes the lease away from kwok and renews it no more, as a dead node does.
+// seizeLease takes the lease away from kwok, or makes it before kwok does, and renews it no more, as a dead node.
 func (c *nodeClient) seizeLease(ctx context.Context) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	again := func(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
+	return retry.OnError(retry.DefaultBackoff, again, func() error {
 		lease, err := c.leases().Get(ctx, c.node, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return nil
+			return c.createLease(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		duration := int32(math.MaxInt32 / 1000)
-		lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = &c.node, &duration
+		lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = &c.node, new(forever)
 		_, err = c.leases().Update(ctx, lease, metav1.UpdateOptions{})
 		return err
 	})
+}
+
+func (c *nodeClient) createLease(ctx context.Context) error {
+	node, err := c.CoreV1().Nodes().Get(ctx, c.node, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.leases().Create(ctx, &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Name: c.node, OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID,
+		}}},
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: &c.node, LeaseDurationSeconds: new(forever), RenewTime: new(metav1.NowMicro())},
+	}, metav1.CreateOptions{})
+	return err
 }

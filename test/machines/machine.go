@@ -29,7 +29,7 @@ type machine struct {
 	kubelet  *kubelet
 
 	apid chan struct{}
-	// node is the connection of the kubelet that registered; nil before.
+	// node is the connection of the kubelet once it registers; nil before.
 	mu   sync.Mutex
 	node *nodeClient
 }

@@ -160,7 +160,7 @@ func (m *machine) leaveNode() {
 	m.mu.Unlock()
 }
 
-// registered is the connection of the kubelet that has its Node, nil before.
+// registered is the connection of the kubelet that has asked for its Node, nil before.
 func (m *machine) registered() *nodeClient {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -87,12 +87,13 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 		return err
 	}
 	defer client.close()
-	if err := m.register(ctx, client, m.initialNode(settings)); err != nil {
-		return err
-	}
+	// Kept before the call: a Node may be there although its answer never came.
 	m.mu.Lock()
 	m.node = client
 	m.mu.Unlock()
+	if err := m.register(ctx, client, m.initialNode(settings)); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	var apply sync.WaitGroup
 	defer apply.Wait()

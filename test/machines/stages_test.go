@@ -227,28 +227,3 @@ func TestImageNewerThanTheMachineryIsRefused(t *testing.T) {
 		t.Error("no error for an image that this machinery cannot judge")
 	}
 }
-
-func (w *world) stop(vm string) {
-	w.t.Helper()
-	_, raw, err := w.client.VmApi.StopVms(w.auth).StopVmsRequest(osc.StopVmsRequest{VmIds: []string{vm}}).Execute()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer raw.Body.Close()
-}
-
-func (w *world) start(vm string) {
-	w.t.Helper()
-	_, raw, err := w.client.VmApi.StartVms(w.auth).StartVmsRequest(osc.StartVmsRequest{VmIds: []string{vm}}).Execute()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer raw.Body.Close()
-}
-
-func (w *world) awaitState(vm, state string) {
-	w.t.Helper()
-	if !eventually(w.t.Context(), func() bool { return w.vm(vm).State == state }) {
-		w.t.Fatalf("VM is %s, want %s", w.vm(vm).State, state)
-	}
-}
