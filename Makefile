@@ -1,0 +1,63 @@
+# Everything a new machine needs, beside Go, git and make, is built by these targets from the module proxy.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export GOTOOLCHAIN := local
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
+LDFLAGS := -X github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version.Version=$(VERSION)
+# Modules of the repository: the product, its control plane for tests, and the tools.
+MODULES := . test/controlplane/binaries test/controlplane/kwok tools
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+.PHONY: demo
+demo: ## A whole cluster on this machine that scales 0 -> 3 -> 12 -> 0 and goes away (FLAGS=...)
+	go run ./test/sandbox/cmd/sandbox demo $(FLAGS)
+
+.PHONY: sandbox
+sandbox: ## The same cluster left running, with lines to paste for kubectl and Outscale clients (FLAGS=...)
+	go run ./test/sandbox/cmd/sandbox run $(FLAGS)
+
+.PHONY: build
+build: ## Build bin/controller
+	go build -ldflags "$(LDFLAGS)" -o bin/controller ./cmd/controller
+
+.PHONY: controlplane
+controlplane: ## Build etcd, Kubernetes and kwok for tests, once per version
+	go run ./test/controlplane/cmd/build
+
+.PHONY: test
+test: controlplane ## Unit tests and tests against the emulated region and a real API server, with the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: e2e
+e2e: controlplane ## Scenarios on a whole cluster
+	go test -tags e2e -timeout 40m ./test/e2e/...
+
+.PHONY: bench
+bench: controlplane ## Calls per node, time to launch and micro benchmarks, as in docs/benchmarks.md
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+	go test -run '^$$' -bench . ./pkg/...
+
+.PHONY: generate
+generate: bin/controller-gen ## Write generated files anew
+	bin/controller-gen object crd paths=./pkg/apis/... output:crd:dir=pkg/apis/crds
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check style and architecture
+	bin/golangci-lint run ./...
+	bin/golangci-lint fmt --diff ./...
+
+.PHONY: verify
+verify: generate lint ## Generated files current, modules tidy, lint clean
+	git diff --exit-code -- pkg/apis
+	@for module in $(MODULES); do (cd $$module && echo "go mod tidy in $$module" && go mod tidy -diff); done
+
+bin/controller-gen: tools/go.mod
+	cd tools && go build -o ../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+bin/golangci-lint: tools/go.mod
+	cd tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

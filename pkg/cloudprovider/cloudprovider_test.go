@@ -1,0 +1,162 @@
+package cloudprovider_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	taloscfg "github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
+	"sigs.k8s.io/karpenter/pkg/events"
+	"sigs.k8s.io/karpenter/pkg/operator/options"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/workerconfig"
+)
+
+// world is one region, one NodeClass that is ready, and the provider between them.
+type world struct {
+	region    *oapitest.Region
+	endpoint  string
+	kube      client.Client
+	nodeClass *v1alpha1.OutscaleNodeClass
+	events    *record.FakeRecorder
+	*cloudprovider.CloudProvider
+}
+
+// newWorld builds a world; edit may change the NodeClass before it is stored.
+func newWorld(t *testing.T, region *oapitest.Region, edit func(*v1alpha1.OutscaleNodeClass)) *world {
+	t.Helper()
+	w := &world{region: region, endpoint: oapitest.NewTestServer(t, region), events: record.NewFakeRecorder(1000)}
+	w.nodeClass = readyNodeClass(region)
+	if edit != nil {
+		edit(w.nodeClass)
+	}
+	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).
+		WithObjects(w.nodeClass, workerSecret(t)).WithStatusSubresource(w.nodeClass).Build()
+	w.restart(t)
+	return w
+}
+
+// restart replaces the provider as a new process would: everything it had in memory is gone.
+func (w *world) restart(t *testing.T) {
+	t.Helper()
+	api := w.api(t)
+	prices := pricing.NewProvider(api, time.Now)
+	if err := prices.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cluster := vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}
+	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
+	w.CloudProvider = cloudprovider.New(w.kube, w.kube, vms, instancetype.NewProvider(prices, nil, time.Now),
+		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events))
+}
+
+func (w *world) api(t *testing.T) *oapi.Client {
+	t.Helper()
+	fixture := w.region.Fixture()
+	sdk := osc.NewConfiguration()
+	sdk.Servers = osc.ServerConfigurations{{URL: w.endpoint}}
+	limits := oapi.DefaultOptions("karpenter-provider-outscale/test")
+	limits.RateLimit, limits.Retries, limits.RetryWait = 1000, 2, time.Millisecond
+	api, err := oapi.New(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, limits, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api
+}
+
+func readyNodeClass(region *oapitest.Region) *v1alpha1.OutscaleNodeClass {
+	fixture := region.Fixture()
+	nodeClass := &v1alpha1.OutscaleNodeClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "class-uid", Generation: 1},
+		Spec: v1alpha1.OutscaleNodeClassSpec{
+			ImageID:          fixture.ImageID,
+			SecurityGroupIDs: []string{fixture.WorkerSecurityGroupID},
+			Tags:             map[string]string{"team": "platform", "Name": "not mine to choose"},
+			Talos: v1alpha1.Talos{
+				WorkerConfigSecretRef: v1alpha1.SecretKeyReference{Namespace: "kube-system", Name: "talos-worker", Key: "worker.yaml"},
+				Hostname:              v1alpha1.HostnameNodeClaim,
+			},
+		},
+	}
+	for _, subnet := range fixture.Subnets {
+		nodeClass.Spec.SubnetIDs = append(nodeClass.Spec.SubnetIDs, subnet.ID)
+		nodeClass.Status.Subnets = append(nodeClass.Status.Subnets, v1alpha1.Subnet{ID: subnet.ID, Subregion: subnet.Subregion})
+	}
+	for _, condition := range nodeClass.StatusConditions().List() {
+		nodeClass.StatusConditions().SetTrue(condition.Type)
+	}
+	return nodeClass
+}
+
+func workerSecret(t *testing.T) *corev1.Secret {
+	t.Helper()
+	bundle, err := workerconfig.NewBundle("v1.13.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := workerconfig.Generate(workerconfig.Cluster{
+		Name: "test", Endpoint: "https://127.0.0.1:6443", KubernetesVersion: "v1.35.4", TalosVersion: "v1.13.0", Bundle: bundle,
+	}, func(*taloscfg.Config) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "talos-worker"},
+		Data:       map[string][]byte{"worker.yaml": config},
+	}
+}
+
+// ctx carries core's options, as the operator's does.
+func ctx(t *testing.T) context.Context {
+	t.Helper()
+	return options.ToContext(t.Context(), &options.Options{})
+}
+
+// claim is a NodeClaim as core's provisioner makes it, for a pod of one vCore.
+func claim(name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues) *karpv1.NodeClaim {
+	return &karpv1.NodeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, UID: types.UID("uid-of-" + name), CreationTimestamp: metav1.Now(),
+			Labels: map[string]string{karpv1.NodePoolLabelKey: "default", "example.com/team": "platform"},
+		},
+		Spec: karpv1.NodeClaimSpec{
+			NodeClassRef: &karpv1.NodeClassReference{Group: v1alpha1.Group, Kind: "OutscaleNodeClass", Name: "default"},
+			Requirements: requirements,
+			Resources:    karpv1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}},
+		},
+	}
+}
+
+func in(key string, values ...string) karpv1.NodeSelectorRequirementWithMinValues {
+	return karpv1.NodeSelectorRequirementWithMinValues{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values}
+}
+
+// machines are the VMs that the provider launched.
+func (w *world) machines() []oapitest.VM {
+	var out []oapitest.VM
+	for _, v := range w.region.VMs() {
+		if !v.Fixture && v.State != "terminated" {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package cloudprovider_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	karp "sigs.k8s.io/karpenter/pkg/cloudprovider"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+)
+
+func asCreateError(err error, target **karp.CreateError) bool { return errors.As(err, target) }
+
+// launch creates a NodeClaim with its VM, and stores it as core does.
+func (w *world) launch(t *testing.T, name string) *karpv1.NodeClaim {
+	t.Helper()
+	node := claim(name)
+	created, err := w.Create(ctx(t), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Labels, node.Annotations, node.Status = created.Labels, created.Annotations, created.Status
+	if err := w.kube.Create(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	return node
+}
+
+func TestDeleteIsNotFoundOnlyWhenTheVMIsTerminated(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	if err := w.Delete(ctx(t), node); err != nil {
+		t.Fatalf("the first Delete only starts: %v", err)
+	}
+	if err := w.Delete(ctx(t), node); err != nil {
+		t.Fatalf("while the VM shuts down Delete must answer nil: %v", err)
+	}
+	if n := w.region.Calls()["DeleteVms"]; n != 1 {
+		t.Errorf("%d calls of DeleteVms, want 1", n)
+	}
+	w.region.KillVM(w.machines()[0].ID)
+	w.restart(t)
+	if err := w.Delete(ctx(t), node); !karp.IsNodeClaimNotFoundError(err) {
+		t.Errorf("got %v, want NodeClaimNotFound", err)
+	}
+}
+
+func TestDeleteRefusesAVMOfSomebodyElse(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	victim := w.region.Fixture().ControlPlane[0]
+	node.Status.ProviderID = "aws:///eu-west-2a/" + victim
+	if err := w.Delete(ctx(t), node); err == nil || karp.IsNodeClaimNotFoundError(err) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if n := w.region.Calls()["DeleteVms"]; n != 0 {
+		t.Fatal("the control plane was deleted")
+	}
+}
+
+func TestAForeignProviderIDIsNotFound(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := claim("default-a1")
+	node.Status.ProviderID = "Provider:///AZ/i-01234567890123456"
+	if err := w.Delete(ctx(t), node); !karp.IsNodeClaimNotFoundError(err) {
+		t.Errorf("Delete: got %v, want NodeClaimNotFound", err)
+	}
+	if _, err := w.Get(ctx(t), node.Status.ProviderID); !karp.IsNodeClaimNotFoundError(err) {
+		t.Errorf("Get: got %v, want NodeClaimNotFound", err)
+	}
+}
+
+func TestListHasTheProviderIDOfEveryNodeClaimEvenWithoutTags(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	kept, stripped := w.launch(t, "default-a1"), w.launch(t, "default-a2")
+	w.region.StripTags(strings.TrimPrefix(stripped.Status.ProviderID[strings.LastIndex(stripped.Status.ProviderID, "/"):], "/"))
+	w.restart(t)
+	listed, err := w.List(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, node := range listed {
+		got[node.Status.ProviderID] = node.DeletionTimestamp.IsZero()
+	}
+	if len(got) != 2 || !got[kept.Status.ProviderID] || !got[stripped.Status.ProviderID] {
+		t.Errorf("listed %v, want both: core deletes what is missing", got)
+	}
+}
+
+func TestListIsAnErrorWhenOutscaleCannotBeRead(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	w.launch(t, "default-a1")
+	w.restart(t)
+	if err := w.region.AddFault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultErrorBefore}); err != nil {
+		t.Fatal(err)
+	}
+	if listed, err := w.List(ctx(t)); err == nil {
+		t.Errorf("listed %d, want an error", len(listed))
+	}
+}
+
+func TestDriftIsAChangedNodeClassOfTheSameHashVersion(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	w.nodeClass.Spec.ImageID = w.region.Fixture().OldImageID
+	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
+		t.Fatal(err)
+	}
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason == "" {
+		t.Errorf("reason %q, error %v, want a drift", reason, err)
+	}
+	node.Annotations[v1alpha1.AnnotationHashVersion] = "v0"
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "" {
+		t.Errorf("reason %q, error %v: an upgrade of the provider must not replace the fleet", reason, err)
+	}
+}
+
+func TestNodeClassesAreNewObjectsEachTime(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	if w.GetSupportedNodeClasses()[0] == w.GetSupportedNodeClasses()[0] {
+		t.Error("core reads into the object: two NodePools would see each other's class")
+	}
+}
