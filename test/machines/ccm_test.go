@@ -19,7 +19,7 @@ import (
 // of its own for each.
 func ccmWorld(t *testing.T) (*world, *kube) {
 	t.Helper()
-	k := startKubernetes(t)
+	k := startKubernetes(t, withKwok()...)
 	return newWorld(t, nil), k
 }
 

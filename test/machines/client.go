@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/kubernetes"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
@@ -76,6 +77,28 @@ func (c *nodeClient) serverHealthy(ctx context.Context) bool {
 	answer, err := c.Discovery().RESTClient().Get().AbsPath("/healthz").DoRaw(ctx)
 	// The kubelet takes a refusal for health as well: the server did answer.
 	return err == nil && string(answer) == "ok" || apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err)
+}
+
+// checkSkew refuses a kubelet newer than the API server or more than three minors older. A real kubelet would try its
+// luck; nobody supports it, so that a provider which renders such a config must not get away with it.
+func (m *machine) checkSkew(client *nodeClient) error {
+	const oldest = 3
+	info, err := client.Discovery().ServerVersion()
+	if err != nil {
+		return fmt.Errorf("reading the version of the API server: %w", err)
+	}
+	server, err := version.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return fmt.Errorf("version of the API server: %w", err)
+	}
+	kubelet, err := version.ParseGeneric(m.kubelet.version)
+	if err != nil {
+		return fmt.Errorf("version of the kubelet: %w", err)
+	}
+	if kubelet.Minor() > server.Minor() || kubelet.Minor()+oldest < server.Minor() {
+		return fmt.Errorf("kubelet %s is not supported with API server %s", kubelet, server)
+	}
+	return nil
 }
 
 // leases are where the heartbeats of nodes live.

@@ -16,7 +16,7 @@ import (
 // TestCluster judges the machines against one real control plane; each subtest has a region of its own.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	k := startKubernetes(t)
+	k := startKubernetes(t, withKwok()...)
 	// The group waits for its parallel subtests before the control plane stops.
 	t.Run("machines", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *kube){
@@ -27,13 +27,13 @@ func TestCluster(t *testing.T) {
 			"a token of another group never joins":               foreignToken,
 			"a wrong CA never joins":                             wrongCA,
 			"a forbidden label never joins":                      forbiddenLabel,
+			"a kubelet newer than the API server never joins":    tooNewForTheServer,
 			"nodeTaints lose the nodeLabels as well":             nodeTaints,
 			"nodeLabels arrive by an update":                     nodeLabels,
 			"a restricted nodeLabel is refused":                  restrictedNodeLabel,
 			"wrong trustd secrets do not keep the kubelet down":  joinsWithoutTrustd,
 			"a Node that is there is taken over":                 adoptsNode,
 			"a machine without power goes silent":                goesSilent,
-			"a machine killed as it joins goes silent":           dies,
 			"a stopped machine comes back as the same Node":      comesBack,
 			"without a name in the config the platform names it": platformName,
 		} {
@@ -166,6 +166,12 @@ func wrongCA(t *testing.T, k *kube) {
 func forbiddenLabel(t *testing.T, k *kube) {
 	refusal(t, k, k.cluster(t, time.Hour), "forbidden-label",
 		"machine: {kubelet: {extraArgs: {node-labels: \"node-restriction.kubernetes.io/a=b\"}}}", "kubelet.labels", "kubelet.crash")
+}
+
+func tooNewForTheServer(t *testing.T, k *kube) {
+	c := k.cluster(t, time.Hour)
+	c.kubernetes = "1.36.0"
+	refusal(t, k, c, "too-new", "", "kubelet.ok", "kubelet.crash")
 }
 
 func joinsWithoutTrustd(t *testing.T, k *kube) {

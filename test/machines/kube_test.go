@@ -22,10 +22,14 @@ type kube struct {
 	client kubernetes.Interface
 }
 
-func startKubernetes(t *testing.T) *kube {
+func withKwok() []string {
+	return []string{controlplane.Etcd, controlplane.APIServer, controlplane.ControllerManager, controlplane.Kwok}
+}
+
+func startKubernetes(t *testing.T, components ...string) *kube {
 	t.Helper()
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{
-		Components: []string{controlplane.Etcd, controlplane.APIServer, controlplane.ControllerManager, controlplane.Kwok},
+		Components: components,
 		Dir:        t.TempDir(), NodeGracePeriod: 8 * time.Second, Progress: t.Output(),
 	})
 	if err != nil {

@@ -63,7 +63,8 @@ func (m *machine) checkClusterCA() error {
 	return nil
 }
 
-// lastLog is what a dying kubelet writes to its standard error.
+// lastLog is what a dying kubelet writes to its standard error. Talos shows only the end of it, 512 bytes in whole
+// lines, which would cut the names of refused labels; the signatures want the whole text.
 func lastLog(err error) string {
 	return fmt.Sprintf("E0101 00:00:00.000000    2011 run.go:72] \"command failed\" err=%q", err)
 }
@@ -87,6 +88,9 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 		return err
 	}
 	defer client.close()
+	if err := m.checkSkew(client); err != nil {
+		return err
+	}
 	// Kept before the call: a Node may be there although its answer never came.
 	m.mu.Lock()
 	m.node = client

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
 )
 
 func goesSilent(t *testing.T, k *kube) {
@@ -27,8 +29,10 @@ func (k *kube) awaitLease(t *testing.T, name string) {
 	}
 }
 
-// dies loses its power before kwok has made the lease of its Node.
-func dies(t *testing.T, k *kube) {
+// Where kwok has made no lease yet, the dying machine makes it.
+func TestMachineKilledAsItJoinsGoesSilent(t *testing.T) {
+	t.Parallel()
+	k := startKubernetes(t, controlplane.Etcd, controlplane.APIServer, controlplane.ControllerManager)
 	w := newWorld(t, nil)
 	seen := k.firstSight(t, "stillborn")
 	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("stillborn")))
