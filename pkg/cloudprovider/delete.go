@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -32,7 +31,7 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 	case v.Leaving():
 		return nil
 	case !c.vms.IsOurs(v):
-		c.event(claim, corev1.EventTypeWarning, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
+		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}
 	if err := c.vms.Delete(ctx, id); err != nil && !errors.Is(err, vm.ErrNotFound) {

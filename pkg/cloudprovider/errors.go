@@ -26,7 +26,7 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
 	switch {
 	case apierrors.IsNotFound(err), err == nil && !nodeClass.DeletionTimestamp.IsZero():
-		c.event(claim, corev1.EventTypeWarning, "NodeClassNotFound", fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
+		c.warn(claim, "NodeClassNotFound", fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
 		return nil, cloudprovider.NewInsufficientCapacityError(fmt.Errorf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
 	case err != nil:
 		return nil, cloudprovider.NewCreateError(err, "NodeClassUnreadable", "reading the OutscaleNodeClass failed")
@@ -34,7 +34,7 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	ready := nodeClass.StatusConditions().Get(status.ConditionReady)
 	switch {
 	case ready.IsFalse():
-		c.event(claim, corev1.EventTypeWarning, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, ready.Message))
+		c.warn(claim, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, ready.Message))
 		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, ready.Message))
 	case ready.IsUnknown():
 		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, ready.Message), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")
@@ -59,7 +59,7 @@ func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tr
 		return true, err
 	case oapi.IsSubnetFull(err):
 		c.fullSubnets.Set(tried.subnetID, true, 0)
-		c.event(claim, corev1.EventTypeWarning, "SubnetFull", fmt.Sprintf("subnet %s has no free address", tried.subnetID))
+		c.warn(claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", tried.subnetID))
 		logger.Info("subnet is full", "subnet-id", tried.subnetID, "reason", "SubnetFull")
 		return true, err
 	case oapi.IsQuota(err):
@@ -71,7 +71,7 @@ func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tr
 		return false, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("the %s of the NodeClass does not exist: %w", oapi.MissingResource(err), err))
 	case oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err):
 		// A refusal that stays: as a CreateError it would stop all provisioning until the launch timeout.
-		c.event(claim, corev1.EventTypeWarning, "LaunchRefused", err.Error())
+		c.warn(claim, "LaunchRefused", err.Error())
 		return false, cloudprovider.NewNodeClassNotReadyError(err)
 	default:
 		c.unsure.Set(claim.UID, true, 0)
@@ -87,7 +87,7 @@ func (c *CloudProvider) quotaReached(ctx context.Context, claim *karpv1.NodeClai
 		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded")
 	}
 	c.types.Limit(instancetype.Room(room), refused)
-	c.event(claim, corev1.EventTypeWarning, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %v", limits, err))
+	c.warn(claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %v", limits, err))
 	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded", "quotas", limits, "error", err.Error())
 	return cloudprovider.NewInsufficientCapacityError(fmt.Errorf("a quota of the account is reached (%s): %w", limits, err))
 }
@@ -106,9 +106,9 @@ func createError(err error) error {
 	return cloudprovider.NewCreateError(err, reason, err.Error())
 }
 
-func (c *CloudProvider) event(claim *karpv1.NodeClaim, kind, reason, message string) {
+func (c *CloudProvider) warn(claim *karpv1.NodeClaim, reason, message string) {
 	c.recorder.Publish(events.Event{
-		InvolvedObject: claim, Type: kind, Reason: reason, Message: message,
+		InvolvedObject: claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message,
 		DedupeValues: []string{string(claim.UID), message},
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // errNothingFits is returned as an InsufficientCapacityError, so that Karpenter deletes the NodeClaim and thinks again.
-var errNothingFits = errors.New("no instance type of the NodeClass that fits the NodeClaim can be had at the moment") //nolint:gochecknoglobals // a sentinel, never written
+var errNothingFits = errors.New("no instance type of the NodeClass that fits the NodeClaim can be had at the moment")
 
 // candidate is one type in one subnet.
 type candidate struct {

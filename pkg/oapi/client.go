@@ -110,7 +110,7 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	c.metrics.waited(started.Sub(waiting))
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
 	defer cancel()
-	result, response, err := do(signed)
+	result, response, err := do(signed) //nolint:bodyclose // the SDK has read and closed it
 	err = classify(name, response, err)
 	c.metrics.called(name, err, time.Since(started))
 	leave(err)

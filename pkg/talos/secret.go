@@ -24,7 +24,7 @@ import (
 const tokenLife = time.Hour
 
 // ErrNoKey means that the Secret is there and its key is not.
-var ErrNoKey = errors.New("the Secret has no key") //nolint:gochecknoglobals // a sentinel, never written
+var ErrNoKey = errors.New("the Secret has no key")
 
 // ReadWorkerConfig reads the operator's worker config. The error names the Secret and the key.
 func ReadWorkerConfig(ctx context.Context, kube client.Reader, ref nodeclass.SecretKeyReference) ([]byte, error) {

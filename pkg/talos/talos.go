@@ -128,10 +128,10 @@ func setLegacyHostname(d *v1alpha1.Config, all []documents.Document, hostname st
 	if hostname == "" || slices.ContainsFunc(all, isHostname) {
 		return
 	}
-	if d.MachineConfig.MachineNetwork == nil {
-		d.MachineConfig.MachineNetwork = &v1alpha1.NetworkConfig{}
+	if d.MachineConfig.MachineNetwork == nil { //nolint:staticcheck // deprecated, and all that Talos 1.11 knows
+		d.MachineConfig.MachineNetwork = &v1alpha1.NetworkConfig{} //nolint:staticcheck // as above
 	}
-	d.MachineConfig.MachineNetwork.NetworkHostname = hostname
+	d.MachineConfig.MachineNetwork.NetworkHostname = hostname //nolint:staticcheck // as above
 }
 
 // finishKubelet sets what Karpenter counts on. Flags win over the config file, so that a flag which shadows one of our

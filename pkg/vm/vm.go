@@ -21,7 +21,7 @@ const (
 )
 
 // ErrNotFound means that the VM is terminated or that Outscale does not know it.
-var ErrNotFound = errors.New("VM not found") //nolint:gochecknoglobals // a sentinel, never written
+var ErrNotFound = errors.New("VM not found")
 
 // VM is one virtual machine.
 type VM struct {

@@ -5,21 +5,22 @@ import "maps"
 // WithDefaults fills in what is not given with what the node would use. The machine config then states every key: the
 // kubelet and Talos drop their own defaults as soon as one key of a map is given, and a node would turn out smaller or
 // larger than Karpenter thinks.
-func (k Kubelet) WithDefaults() Kubelet {
-	if k.MaxPods == 0 {
-		k.MaxPods = 110
+func (k *Kubelet) WithDefaults() Kubelet {
+	out := *k
+	if out.MaxPods == 0 {
+		out.MaxPods = 110
 	}
-	k.SystemReserved = merged(map[string]string{
+	out.SystemReserved = merged(map[string]string{
 		// Talos constants of a worker (machinery/constants.go).
 		"cpu": "50m", "memory": "384Mi", "ephemeral-storage": "256Mi", "pid": "100",
 	}, k.SystemReserved)
-	k.KubeReserved = merged(map[string]string{}, k.KubeReserved)
-	k.EvictionHard = merged(map[string]string{
+	out.KubeReserved = merged(map[string]string{}, k.KubeReserved)
+	out.EvictionHard = merged(map[string]string{
 		// The kubelet's own defaults.
 		"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%",
 		"imagefs.available": "15%", "imagefs.inodesFree": "5%",
 	}, k.EvictionHard)
-	return k
+	return out
 }
 
 func merged(defaults, given map[string]string) map[string]string {
