@@ -55,10 +55,10 @@ func overhead(capacity corev1.ResourceList, kubelet v1alpha1.Kubelet) *cloudprov
 }
 
 // reserved keeps the resources that pods ask for; process IDs are none of them. Quantities were checked by the CRD.
-func reserved(in map[string]string) corev1.ResourceList {
+func reserved(in map[string]v1alpha1.Amount) corev1.ResourceList {
 	out := corev1.ResourceList{}
 	for name, value := range in {
-		if quantity, err := resource.ParseQuantity(value); err == nil && name != "pid" {
+		if quantity, err := resource.ParseQuantity(string(value)); err == nil && name != "pid" {
 			out[corev1.ResourceName(name)] = quantity
 		}
 	}
@@ -66,7 +66,8 @@ func reserved(in map[string]string) corev1.ResourceList {
 }
 
 // threshold reads an eviction threshold: a quantity, or a percentage of the capacity.
-func threshold(value string, of resource.Quantity) resource.Quantity {
+func threshold(amount v1alpha1.Amount, of resource.Quantity) resource.Quantity {
+	value := string(amount)
 	if number, found := strings.CutSuffix(value, "%"); found {
 		percent, err := strconv.ParseFloat(number, 64)
 		if err != nil {

@@ -154,7 +154,7 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 	}
 	extra["registerWithTaints"] = taints
 	extra["maxPods"] = int(node.Kubelet.MaxPods)
-	for key, values := range map[string]map[string]string{
+	for key, values := range map[string]map[string]nodeclass.Amount{
 		"systemReserved": node.Kubelet.SystemReserved,
 		"kubeReserved":   node.Kubelet.KubeReserved,
 		"evictionHard":   node.Kubelet.EvictionHard,
@@ -172,10 +172,10 @@ func shadowing() []string {
 	return []string{"register-with-taints", "max-pods", "provider-id", "system-reserved", "kube-reserved", "eviction-hard"}
 }
 
-func anyMap(in map[string]string) map[string]any {
+func anyMap(in map[string]nodeclass.Amount) map[string]any {
 	out := make(map[string]any, len(in))
 	for key, value := range in {
-		out[key] = value
+		out[key] = string(value)
 	}
 	return out
 }

@@ -10,12 +10,12 @@ func (k *Kubelet) WithDefaults() Kubelet {
 	if out.MaxPods == 0 {
 		out.MaxPods = 110
 	}
-	out.SystemReserved = merged(map[string]string{
+	out.SystemReserved = merged(map[string]Amount{
 		// Talos constants of a worker (machinery/constants.go).
 		"cpu": "50m", "memory": "384Mi", "ephemeral-storage": "256Mi", "pid": "100",
 	}, k.SystemReserved)
-	out.KubeReserved = merged(map[string]string{}, k.KubeReserved)
-	out.EvictionHard = merged(map[string]string{
+	out.KubeReserved = merged(map[string]Amount{}, k.KubeReserved)
+	out.EvictionHard = merged(map[string]Amount{
 		// The kubelet's own defaults.
 		"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%",
 		"imagefs.available": "15%", "imagefs.inodesFree": "5%",
@@ -23,7 +23,7 @@ func (k *Kubelet) WithDefaults() Kubelet {
 	return out
 }
 
-func merged(defaults, given map[string]string) map[string]string {
+func merged(defaults, given map[string]Amount) map[string]Amount {
 	maps.Copy(defaults, given)
 	return defaults
 }

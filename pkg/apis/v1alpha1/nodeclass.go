@@ -213,21 +213,26 @@ type Kubelet struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="systemReserved: values are quantities, such as 100m or 512Mi"
 	// +kubebuilder:validation:MaxProperties=4
 	// +optional
-	SystemReserved map[string]string `json:"systemReserved,omitempty"`
+	SystemReserved map[string]Amount `json:"systemReserved,omitempty"`
 	// KubeReserved is kept for the kubelet and the container runtime. Talos keeps nothing by default.
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu','memory','ephemeral-storage','pid'])",message="kubeReserved: keys are cpu, memory, ephemeral-storage and pid"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="kubeReserved: values are quantities, such as 100m or 512Mi"
 	// +kubebuilder:validation:MaxProperties=4
 	// +optional
-	KubeReserved map[string]string `json:"kubeReserved,omitempty"`
+	KubeReserved map[string]Amount `json:"kubeReserved,omitempty"`
 	// EvictionHard are thresholds at which the kubelet evicts pods, as a quantity or a percentage. What is not given
 	// keeps the kubelet's default: memory.available 100Mi, nodefs.available 10%, imagefs.available 15%, nodefs.inodesFree 5%.
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['memory.available','nodefs.available','nodefs.inodesFree','imagefs.available','imagefs.inodesFree','pid.available'])",message="evictionHard: unknown signal"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].endsWith('%') ? self[k].matches('^[0-9]{1,2}(\\\\.[0-9]+)?%$') : isQuantity(self[k]))",message="evictionHard: values are quantities or percentages below 100%"
 	// +kubebuilder:validation:MaxProperties=6
 	// +optional
-	EvictionHard map[string]string `json:"evictionHard,omitempty"`
+	EvictionHard map[string]Amount `json:"evictionHard,omitempty"`
 }
+
+// Amount is a quantity such as 512Mi, or for thresholds also a percentage such as 10%.
+//
+// +kubebuilder:validation:MaxLength=20
+type Amount string
 
 // InstanceTypes bounds the grid of tina types: each generation with each performance, number of vCores and ratio.
 // An empty list means the default.

@@ -85,21 +85,21 @@ func (in *Kubelet) DeepCopyInto(out *Kubelet) {
 	*out = *in
 	if in.SystemReserved != nil {
 		in, out := &in.SystemReserved, &out.SystemReserved
-		*out = make(map[string]string, len(*in))
+		*out = make(map[string]Amount, len(*in))
 		for key, val := range *in {
 			(*out)[key] = val
 		}
 	}
 	if in.KubeReserved != nil {
 		in, out := &in.KubeReserved, &out.KubeReserved
-		*out = make(map[string]string, len(*in))
+		*out = make(map[string]Amount, len(*in))
 		for key, val := range *in {
 			(*out)[key] = val
 		}
 	}
 	if in.EvictionHard != nil {
 		in, out := &in.EvictionHard, &out.EvictionHard
-		*out = make(map[string]string, len(*in))
+		*out = make(map[string]Amount, len(*in))
 		for key, val := range *in {
 			(*out)[key] = val
 		}
