@@ -64,6 +64,7 @@ func (r *Region) populate() {
 	for i := range controlPlanes {
 		r.populateControlPlane(now, i)
 	}
+	r.due = time.Time{}
 }
 
 func (r *Region) populateNet(now time.Time, owned map[string]string) {

@@ -248,3 +248,5 @@ func (w *world) console(id string) string {
 	}
 	return string(text)
 }
+
+func copyText(to io.Writer, resp *http.Response) (int64, error) { return io.Copy(to, resp.Body) }
