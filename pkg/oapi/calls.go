@@ -129,9 +129,9 @@ func (c *Client) ReadCatalog(ctx context.Context) ([]osc.CatalogEntry, error) {
 	return entries(response.Catalog), err
 }
 
-// ReadPublicCatalog reads the region's list prices.
+// ReadPublicCatalog reads the region's list prices, which need no credentials.
 func (c *Client) ReadPublicCatalog(ctx context.Context) ([]osc.CatalogEntry, error) {
-	response, err := call(ctx, c, "ReadPublicCatalog", func(ctx context.Context) (osc.ReadPublicCatalogResponse, *http.Response, error) {
+	response, err := call(ctx, c.unsigned(), "ReadPublicCatalog", func(ctx context.Context) (osc.ReadPublicCatalogResponse, *http.Response, error) {
 		return c.sdk.PublicCatalogApi.ReadPublicCatalog(ctx).ReadPublicCatalogRequest(osc.ReadPublicCatalogRequest{}).Execute()
 	})
 	return entries(response.Catalog), err

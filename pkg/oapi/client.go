@@ -40,7 +40,7 @@ func DefaultOptions(userAgent string) Options {
 // and returns an *Error.
 type Client struct {
 	sdk         *osc.APIClient
-	credentials osc.AWSv4
+	credentials any // osc.AWSv4, or nil: then nothing is signed
 	options     Options
 	limiter     *rate.Limiter
 	breaker     *breaker
@@ -71,6 +71,13 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 	}, nil
 }
 
+// unsigned returns the client for calls that need no credentials, and that bad ones therefore cannot keep back.
+func (c *Client) unsigned() *Client {
+	public := *c
+	public.credentials, public.breaker = nil, newBreaker(c.breaker.now)
+	return &public
+}
+
 // call repeats an SDK call until it succeeds, cannot succeed, or the retries are used up. Each attempt goes through the
 // SDK again, because that signs it anew: a signature is valid for minutes only. All calls made here can be repeated:
 // reads, and writes with a client token or an idempotent effect.
@@ -97,17 +104,17 @@ func call[R any](ctx context.Context, c *Client, name string, do func(context.Co
 // once makes one attempt.
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
+	waiting := time.Now()
+	if err := c.limiter.Wait(ctx); err != nil {
+		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
+	}
+	c.metrics.waited(time.Since(waiting))
+	// The breaker comes last: a call that waited for its turn must not be sent when the one before it was refused.
 	leave, err := c.breaker.enter(ctx)
 	if err != nil {
 		return none, &Error{Call: name, cause: err}
 	}
-	waiting := time.Now()
-	if err := c.limiter.Wait(ctx); err != nil {
-		leave(nil)
-		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
-	}
 	started := time.Now()
-	c.metrics.waited(started.Sub(waiting))
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
 	defer cancel()
 	result, response, err := do(signed) //nolint:bodyclose // the SDK has read and closed it

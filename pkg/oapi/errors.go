@@ -122,11 +122,12 @@ func IsThrottled(err error) bool {
 		strings.HasPrefix(e.Type, "RequestLimitExceeded"))
 }
 
-// IsUnauthorized tells whether the credentials were refused. Repeating such a call locks the account.
+// IsUnauthorized tells whether the credentials were refused, in this call or in one before, so that this one was kept
+// back. Repeating such a call locks the account.
 func IsUnauthorized(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden ||
-		slices.Contains([]string{"1", "4", "5", "7", "14", "15", "20", "4000", "4120"}, e.Code))
+		slices.Contains([]string{"1", "4", "5", "7", "14", "15", "20", "4000", "4120"}, e.Code) || IsUnauthorized(e.cause))
 }
 
 // IsCapacity tells whether Outscale has no room for this VM type in this subregion at the moment (10001).
