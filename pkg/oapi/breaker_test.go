@@ -1,0 +1,176 @@
+package oapi
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+)
+
+// newRefused returns a region that refuses the key of the client, with the clock of the client's breaker.
+func newRefused(t *testing.T) (*oapitest.Region, *Client, *clocktesting.FakeClock) {
+	t.Helper()
+	clock := clocktesting.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	region := &oapitest.Region{Clock: clock}
+	client := newClient(t, oapitest.NewTestServer(t, region), "wrong")
+	client.breaker.now = clock.Now
+	return region, client, clock
+}
+
+func read(ctx context.Context, client *Client) error {
+	_, err := client.ReadVms(ctx, osc.ReadVmsRequest{})
+	return err
+}
+
+func TestBadCredentialsCostOneCall(t *testing.T) {
+	region, client, clock := newRefused(t)
+	for range 10 {
+		if err := read(t.Context(), client); !IsUnauthorized(err) {
+			t.Errorf("error %v, want the refusal of the credentials", err)
+		}
+	}
+	wantCalls(t, region, "ReadVms", 1)
+	clock.Step(time.Minute - 1)
+	if err := read(t.Context(), client); !errors.Is(err, errNotSent) || !strings.Contains(err.Error(), "next try in") {
+		t.Errorf("error %v, want one that says when it goes on", err)
+	}
+	wantCalls(t, region, "ReadVms", 1)
+}
+
+func TestBadCredentialsOfManyCallersCostOneCall(t *testing.T) {
+	region, client, _ := newRefused(t)
+	atOnce(20, func() {
+		if err := read(t.Context(), client); !IsUnauthorized(err) {
+			t.Errorf("error %v, want the refusal of the credentials", err)
+		}
+	})
+	wantCalls(t, region, "ReadVms", 1)
+}
+
+func atOnce(n int, do func()) {
+	var group sync.WaitGroup
+	for range n {
+		group.Go(do)
+	}
+	group.Wait()
+}
+
+func TestRepairedCredentialsWorkAgainAfterThePause(t *testing.T) {
+	region, client, clock := newRefused(t)
+	if err := read(t.Context(), client); err == nil {
+		t.Fatal("the wrong key was taken")
+	}
+	client.credentials = osc.AWSv4{AccessKey: region.Fixture().AccessKey, SecretKey: region.Fixture().SecretKey}
+	if err := read(t.Context(), client); err == nil {
+		t.Error("sent during the pause")
+	}
+	clock.Step(time.Minute)
+	atOnce(5, func() {
+		if err := read(t.Context(), client); err != nil {
+			t.Errorf("after the pause: %v", err)
+		}
+	})
+	wantCalls(t, region, "ReadVms", 6)
+}
+
+func TestPauseGrowsWithEachRefusalSoThatTheAccountIsNeverLocked(t *testing.T) {
+	region, client, clock := newRefused(t)
+	for n := 1; n <= 12; n++ {
+		if err := read(t.Context(), client); !IsUnauthorized(err) {
+			t.Fatalf("error %v", err)
+		}
+		wantCalls(t, region, "ReadVms", n)
+		clock.Step(time.Duration(min(n, 10))*time.Minute - 1)
+		if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
+			t.Fatalf("refusal %d: sent before the pause was over: %v", n, err)
+		}
+		clock.Step(1)
+	}
+}
+
+// A call that was never sent says nothing about the credentials.
+func TestCallThatGaveUpWaitingProvesNothing(t *testing.T) {
+	region, client, _ := newRefused(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := read(ended, client); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	atOnce(20, func() {
+		if err := read(t.Context(), client); !IsUnauthorized(err) {
+			t.Errorf("error %v", err)
+		}
+	})
+	wantCalls(t, region, "ReadVms", 1)
+}
+
+// The callers wait for the rate limit when the first of them is refused: none of the others may be sent then.
+func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
+	region, client, _ := newRefused(t)
+	client.breaker.leave(nil) // the key has worked so far
+	client.limiter.SetLimit(100)
+	client.limiter.SetBurst(1)
+	atOnce(20, func() {
+		if err := read(t.Context(), client); !IsUnauthorized(err) {
+			t.Errorf("error %v", err)
+		}
+	})
+	if got := region.Calls()["ReadVms"]; got > 2 {
+		t.Errorf("sent %d times with a revoked key", got)
+	}
+}
+
+func TestEndOfTheContextEndsTheWaitForTheProbe(t *testing.T) {
+	region, client, _ := newRefused(t)
+	leave, err := client.breaker.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- read(ctx, client) }()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) || !errors.Is(err, errNotSent) {
+		t.Errorf("error %v", err)
+	}
+	leave(nil)
+	wantCalls(t, region, "ReadVms", 0)
+}
+
+func TestFaultOfThePlatformOpensNoBreaker(t *testing.T) {
+	region, client := newRegion(t)
+	client.options.Retries = 0
+	for _, kind := range []oapitest.FaultKind{oapitest.FaultErrorBefore, oapitest.FaultThrottle, oapitest.FaultLostReply} {
+		region.ClearFaults()
+		addFault(t, region, oapitest.Fault{Call: "ReadVms", Kind: kind, Times: 1})
+		if err := read(t.Context(), client); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+		if err := read(t.Context(), client); err != nil {
+			t.Errorf("after %s: %v", kind, err)
+		}
+	}
+}
+
+// The list prices need no credentials, so that a policy without ReadCatalog costs the account's discounts and no more.
+func TestPublicCatalogNeedsNoCredentials(t *testing.T) {
+	region, client, _ := newRefused(t)
+	if _, err := client.ReadCatalog(t.Context()); !IsUnauthorized(err) {
+		t.Fatalf("error %v", err)
+	}
+	entries, err := client.ReadPublicCatalog(t.Context())
+	if err != nil || len(entries) == 0 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+	wantCalls(t, region, "ReadPublicCatalog", 1)
+	if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
+		t.Errorf("an unsigned call proved the credentials: %v", err)
+	}
+}

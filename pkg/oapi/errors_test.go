@@ -1,0 +1,117 @@
+package oapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	osc "github.com/outscale/osc-sdk-go/v2"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+)
+
+// classes are all that is true of an error.
+func classes(err error) []string {
+	var out []string
+	for name, is := range map[string]func(error) bool{
+		"capacity": IsCapacity, "quota": IsQuota, "throttled": IsThrottled, "unauthorized": IsUnauthorized, "retryable": IsRetryable,
+		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken,
+	} {
+		if is(err) {
+			out = append(out, name)
+		}
+	}
+	if missing := MissingResource(err); missing != "" {
+		out = append(out, "missing "+missing)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestCodeDecidesTheClass(t *testing.T) {
+	for _, c := range []struct {
+		codes  string
+		status int
+		want   string
+	}{
+		{"1 4 5 7 14 15 20 4000 4120", 401, "unauthorized"},
+		{"1 4 5 7 14 15 20 4000 4120", 400, "unauthorized"},
+		{"6", 503, "retryable,throttled"},
+		{"24 25", 429, "retryable,throttled"},
+		{"6 24 25", 400, "retryable,throttled"},
+		{"2000", 500, "retryable"},
+		{"3001 3002 3010 7000 12000", 400, ""},
+		{"4014 4019 4025 4029 4047 4061 4069 4078 4098 4104 4105 4106 4110 4113 4125 4199 4202 4203", 400, ""},
+		{"4116 4117", 400, "page token"},
+		{"5007 5020 5022", 400, "missing security group"},
+		{"5023", 404, "missing image"},
+		{"5024", 400, "unknown type"},
+		{"5054", 400, "missing snapshot"},
+		{"5057", 400, "missing subnet"},
+		{"5063", 400, "vm not found"},
+		{"5071", 400, "missing keypair"},
+		{"5001 5026 5030 5036 5044 5046 5064 5065 5074 5080", 400, ""},
+		{"6003 6007 6031 8018 9011 9039 9045 9062 9085 9094 9095", 409, ""},
+		{"10001", 400, "capacity"},
+		{"10001", 409, "capacity"},
+		{"10000 10014 10018 10023 10026 10042 10046 10999", 400, "quota"},
+		{"10042", 409, "quota"},
+		{"10021", 400, "quota,subnet full"},
+		{"11000 9999", 400, ""},
+	} {
+		for code := range strings.FieldsSeq(c.codes) {
+			err := fmt.Errorf("launching: %w", &Error{Call: "CreateVms", Status: c.status, Code: code})
+			if got := strings.Join(classes(err), ","); got != c.want {
+				t.Errorf("code %s with status %d: %q, want %q", code, c.status, got, c.want)
+			}
+		}
+	}
+}
+
+func TestErrorOfSomebodyElseHasNoClass(t *testing.T) {
+	for _, err := range []error{nil, errors.New("10001"), fmt.Errorf("wrapped: %w", http.ErrServerClosed)} {
+		if got := classes(err); len(got) != 0 || Code(err) != "" {
+			t.Errorf("%v: %q, code %q", err, got, Code(err))
+		}
+	}
+}
+
+func TestOldSpellingOfAThrottleIsOne(t *testing.T) {
+	if got := classes(&Error{Status: 503, Code: "99", Type: "RequestLimitExceeded"}); !slices.Contains(got, "throttled") {
+		t.Errorf("classes %q", got)
+	}
+}
+
+func TestRetryAfterOfNonsenseIsNoPause(t *testing.T) {
+	for header, want := range map[string]string{"": "0s", "7": "7s", "-1": "0s", "soon": "0s"} {
+		if got := parseRetryAfter(header); got.String() != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+}
+
+func TestAttemptsAreCountedByCallAndResult(t *testing.T) {
+	region, client := newRegion(t)
+	client.options.Retries = 1
+	addFault(t, region, oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultThrottle, Code: "24", Times: 1})
+	addFault(t, region, oapitest.Fault{Call: "ReadSubnets", Kind: oapitest.FaultLostReply})
+	if _, err := client.ReadVms(t.Context(), osc.ReadVmsRequest{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.DeleteVms(t.Context(), []string{"i-00000000"}); err == nil {
+		t.Error("an unknown VM was deleted")
+	}
+	if _, err := client.ReadSubnets(t.Context(), osc.FiltersSubnet{}); err == nil {
+		t.Error("the reply was not lost")
+	}
+	want := map[string]float64{"ReadVms ok": 1, "ReadVms 24": 1, "DeleteVms 5063": 1, "ReadSubnets lost": 2}
+	for name, value := range want {
+		call, code, _ := strings.Cut(name, " ")
+		if got := counted(t, client, call, code); got != value {
+			t.Errorf("%s was counted %v times, want %v", name, got, value)
+		}
+	}
+}

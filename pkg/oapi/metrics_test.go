@@ -1,0 +1,27 @@
+package oapi
+
+import (
+	"errors"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+func counted(t *testing.T, client *Client, call, code string) float64 {
+	t.Helper()
+	var metric dto.Metric
+	if err := client.metrics.requests.WithLabelValues(call, code).Write(&metric); err != nil {
+		t.Fatal(err)
+	}
+	return metric.GetCounter().GetValue()
+}
+
+func TestResultIsTheCodeOrElseTheStatus(t *testing.T) {
+	for want, err := range map[string]error{
+		"ok": nil, "10001": &Error{Status: 400, Code: "10001"}, "502": &Error{Status: 502}, "lost": &Error{cause: errors.New("reset")},
+	} {
+		if got := result(err); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
