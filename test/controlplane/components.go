@@ -55,7 +55,7 @@ func prepare(options Options, binaries Binaries) (*ControlPlane, error) {
 }
 
 func (c *ControlPlane) prepareIn(binaries Binaries) error {
-	ports, err := freePorts(4)
+	ports, err := FreePorts(4)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,11 @@ func (c *ControlPlane) prepareIn(binaries Binaries) error {
 	if err != nil {
 		return err
 	}
-	running := func(context.Context) error { return nil }
 	c.components = []component{
 		{name: Etcd, path: binaries.ControlPlane, args: c.etcdArgs(ports[0], ports[1]), ready: answers("http://127.0.0.1:" + ports[0] + "/health")},
 		{name: APIServer, path: binaries.ControlPlane, args: c.apiServerArgs(ports[0], ports[2]), ready: readyz(client)},
 		{name: ControllerManager, path: binaries.ControlPlane, args: c.controllerManagerArgs(), ready: namespacesServed(client)},
-		{name: Scheduler, path: binaries.ControlPlane, args: c.schedulerArgs(), ready: running},
+		{name: Scheduler, path: binaries.ControlPlane, args: c.schedulerArgs(), ready: func(context.Context) error { return nil }},
 		{name: Kwok, path: binaries.Kwok, args: c.kwokArgs(ports[3]), env: []string{"KWOK_WORKDIR=" + c.Dir}, ready: answers("http://127.0.0.1:" + ports[3] + "/healthz")},
 	}
 	return nil
@@ -227,9 +226,9 @@ func namespacesServed(client kubernetes.Interface) func(context.Context) error {
 	}
 }
 
-// freePorts draws ports below the range from which the kernel serves outgoing connections: one of those could take a
+// FreePorts draws ports below the range from which the kernel serves outgoing connections: one of those could take a
 // port between this look and the start of the component.
-func freePorts(count int) ([]string, error) {
+func FreePorts(count int) ([]string, error) {
 	var ports []string
 	for attempt := 0; len(ports) < count && attempt < 100*count; attempt++ {
 		offset, err := rand.Int(rand.Reader, big.NewInt(12_000))
