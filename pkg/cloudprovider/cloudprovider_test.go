@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	osc "github.com/outscale/osc-sdk-go/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	taloscfg "github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,9 +21,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/workerconfig"
 )
@@ -50,7 +47,7 @@ func newWorld(t *testing.T, region *oapitest.Region, edit func(*v1alpha1.Outscal
 		edit(w.nodeClass)
 	}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).
-		WithObjects(w.nodeClass, workerSecret(t)).WithStatusSubresource(w.nodeClass).Build()
+		WithObjects(w.nodeClass, workerconfig.Secret(t)).WithStatusSubresource(w.nodeClass).Build()
 	w.restart(t)
 	return w
 }
@@ -58,7 +55,7 @@ func newWorld(t *testing.T, region *oapitest.Region, edit func(*v1alpha1.Outscal
 // restart replaces the provider as a new process would: everything it had in memory is gone.
 func (w *world) restart(t *testing.T) {
 	t.Helper()
-	api := w.api(t)
+	api := account.ClientAt(t, w.region, w.endpoint)
 	prices := pricing.NewProvider(api, time.Now)
 	if err := prices.Load(t.Context()); err != nil {
 		t.Fatal(err)
@@ -67,20 +64,6 @@ func (w *world) restart(t *testing.T) {
 	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
 	w.CloudProvider = cloudprovider.New(w.kube, w.kube, vms, instancetype.NewProvider(prices, nil, time.Now),
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events))
-}
-
-func (w *world) api(t *testing.T) *oapi.Client {
-	t.Helper()
-	fixture := w.region.Fixture()
-	sdk := osc.NewConfiguration()
-	sdk.Servers = osc.ServerConfigurations{{URL: w.endpoint}}
-	limits := oapi.DefaultOptions("karpenter-provider-outscale/test")
-	limits.RateLimit, limits.Retries, limits.RetryWait = 1000, 2, time.Millisecond
-	api, err := oapi.New(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, limits, prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return api
 }
 
 func readyNodeClass(region *oapitest.Region) *v1alpha1.OutscaleNodeClass {
@@ -105,24 +88,6 @@ func readyNodeClass(region *oapitest.Region) *v1alpha1.OutscaleNodeClass {
 		nodeClass.StatusConditions().SetTrue(condition.Type)
 	}
 	return nodeClass
-}
-
-func workerSecret(t *testing.T) *corev1.Secret {
-	t.Helper()
-	bundle, err := workerconfig.NewBundle("v1.13.0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := workerconfig.Generate(workerconfig.Cluster{
-		Name: "test", Endpoint: "https://127.0.0.1:6443", KubernetesVersion: "v1.35.4", TalosVersion: "v1.13.0", Bundle: bundle,
-	}, func(*taloscfg.Config) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "talos-worker"},
-		Data:       map[string][]byte{"worker.yaml": config},
-	}
 }
 
 // ctx carries core's options, as the operator's does.

@@ -1,0 +1,160 @@
+package garbagecollection_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+)
+
+var ours = vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}
+
+// world is a fleet, its NodeClaims and a controller that sweeps when it is told.
+type world struct {
+	region     *oapitest.Region
+	clock      *clocktesting.FakeClock
+	kube       client.Client
+	vms        *vm.Provider
+	controller *garbagecollection.Controller
+}
+
+// newWorld launches one VM for each of n NodeClaims.
+func newWorld(t *testing.T, n int) *world {
+	t.Helper()
+	w := &world{region: &oapitest.Region{}, clock: clocktesting.NewFakeClock(time.Now())}
+	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).Build()
+	w.vms = vm.NewProvider(account.Client(t, w.region), ours, vm.Options{TagsInUserData: true}, w.clock.Now)
+	w.controller = garbagecollection.NewController(w.clock, w.kube, w.vms)
+	for i := range n {
+		name := fmt.Sprintf("default-%02d", i)
+		w.launch(t, w.vms, name)
+		claim := &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}}
+		if err := w.kube.Create(t.Context(), claim); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func (w *world) launch(t *testing.T, vms *vm.Provider, name string) string {
+	t.Helper()
+	fixture := w.region.Fixture()
+	v, err := vms.Launch(t.Context(), vm.Request{
+		Owner: vm.Owner{NodeClaim: name, NodeClaimUID: "uid-" + name, NodePool: "default", NodeClass: "default", NodeName: name},
+		Type:  "tinav6.c2r4p2", ImageID: fixture.ImageID, SubnetID: fixture.Subnets[0].ID,
+		SecurityGroupIDs: []string{fixture.WorkerSecurityGroupID}, UserData: []byte("machine: {}\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.ID
+}
+
+// forget deletes a NodeClaim while nobody looks.
+func (w *world) forget(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := w.kube.Delete(t.Context(), &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sweep runs the controller once, a minute after the last time.
+func (w *world) sweep(t *testing.T) {
+	t.Helper()
+	w.clock.Step(time.Minute)
+	if _, err := w.controller.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) deletions() int { return w.region.Calls()["DeleteVms"] }
+
+func TestALeakedVMIsDeletedInTheSecondSweep(t *testing.T) {
+	w := newWorld(t, 3)
+	w.forget(t, "default-01")
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	if w.deletions() != 0 {
+		t.Fatal("deleted in the first sweep")
+	}
+	w.sweep(t)
+	if w.deletions() != 1 {
+		t.Errorf("%d deletions, want 1", w.deletions())
+	}
+	for _, v := range w.region.VMs() {
+		gone := v.State == "shutting-down" || v.State == "terminated"
+		if gone != (v.Tags[vm.TagNodeClaim] == "default-01") {
+			t.Errorf("VM of %q is %s", v.Tags[vm.TagNodeClaim], v.State)
+		}
+	}
+}
+
+func TestAYoungVMIsLeftToBeAdopted(t *testing.T) {
+	w := newWorld(t, 3)
+	w.forget(t, "default-01")
+	w.sweep(t)
+	w.sweep(t)
+	if w.deletions() != 0 {
+		t.Error("deleted a VM that is younger than Karpenter's launch timeout")
+	}
+}
+
+func TestTooManyLeakedVMsAreNotDeleted(t *testing.T) {
+	w := newWorld(t, 12)
+	w.forget(t, "default-01", "default-02", "default-03")
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	if w.deletions() != 0 {
+		t.Error("deleted a quarter of the fleet: that is more likely a mistake of ours than a leak")
+	}
+}
+
+func TestVMsOfAnotherClusterOfTheSameNameAreLeftAlone(t *testing.T) {
+	w := newWorld(t, 1)
+	twin := vm.Cluster{Name: ours.Name, ID: ours.ID, UID: "another-kube-system-uid"}
+	w.launch(t, vm.NewProvider(account.Client(t, w.region), twin, vm.Options{TagsInUserData: true}, w.clock.Now), "default-twin")
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	if w.deletions() != 0 {
+		t.Error("deleted a node of another cluster")
+	}
+}
+
+func TestNothingIsDeletedWhileNodeClaimsCannotBeRead(t *testing.T) {
+	w := newWorld(t, 1)
+	w.clock.Step(10 * time.Minute)
+	blind := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("the API server is away")
+		},
+	}).Build()
+	w.controller = garbagecollection.NewController(w.clock, blind, w.vms)
+	for range 2 {
+		w.clock.Step(time.Minute)
+		if _, err := w.controller.Reconcile(t.Context()); err == nil {
+			t.Error("no error")
+		}
+	}
+	if w.deletions() != 0 {
+		t.Error("deleted without having looked")
+	}
+}
