@@ -71,7 +71,7 @@ func TestFourBadSignaturesLockTheKeyOut(t *testing.T) {
 
 func TestLockOutNeverExceedsTenMinutes(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
-	for range 12 {
+	for range 11 {
 		for range 4 {
 			w.postAs(w.fixture.AccessKey, "WRONG", "ReadVms", `{}`)
 		}
