@@ -112,7 +112,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (f *Fault) validate(known map[string]action) error {
+func (f Fault) validate(known map[string]action) error {
 	if _, ok := known[f.Call]; !ok && f.Call != "*" {
 		return fmt.Errorf("fault: unknown call %q", f.Call)
 	}

@@ -26,16 +26,16 @@ func newTags(at time.Time, tags map[string]string) tagHistory {
 	return tagHistory{{at: at, tags: maps.Clone(tags)}}
 }
 
-func (h tagHistory) current() map[string]string {
-	if len(h) == 0 {
+func (h *tagHistory) current() map[string]string {
+	if len(*h) == 0 {
 		return nil
 	}
-	return h[len(h)-1].tags
+	return (*h)[len(*h)-1].tags
 }
 
 // asOf returns the tags as a reader sees them who is behind until then.
-func (h tagHistory) asOf(at time.Time) map[string]string {
-	for _, version := range slices.Backward(h) {
+func (h *tagHistory) asOf(at time.Time) map[string]string {
+	for _, version := range slices.Backward(*h) {
 		if !version.at.After(at) {
 			return version.tags
 		}
