@@ -114,10 +114,15 @@ func (c *Controller) report(ctx context.Context, before, after *v1alpha1.Outscal
 	log.FromContext(ctx).Info("readiness of NodeClass changed", "OutscaleNodeClass", klog.KObj(after), "ready", string(is.Status), "reason", is.Reason, "message", is.Message)
 }
 
-// Register watches NodeClasses, and NodeClaims that go: after a launch that Outscale refused because something is
-// missing, the NodeClaim is deleted, and the class should say what is missing.
+// Register watches NodeClasses, and NodeClaims that go without ever having had a VM: after a launch that Outscale
+// refused because something is missing, the NodeClaim is deleted, and the class should say what is missing. The others
+// matter to a class that is being deleted only, which looks by itself.
 func (c *Controller) Register(_ context.Context, m manager.Manager) error {
 	gone := predicate.Funcs{
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			claim, ok := e.Object.(*karpv1.NodeClaim)
+			return ok && claim.Status.ProviderID == ""
+		},
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },
 		GenericFunc: func(event.GenericEvent) bool { return false },
