@@ -28,7 +28,8 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 		return cloudprovider.NewNodeClaimNotFoundError(err)
 	case err != nil:
 		return fmt.Errorf("deleting VM %q: %w", id, err)
-	case v.Leaving():
+	case v.Leaving(), v.State == vm.StateUnknown:
+		// Unknown: no read has shown it yet. The next call, in 5 s, will know.
 		return nil
 	case !c.vms.IsOurs(v):
 		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))

@@ -43,6 +43,9 @@ func (c *CloudProvider) List(ctx context.Context) ([]*karpv1.NodeClaim, error) {
 	}
 	vms, err := c.vms.List(ctx)
 	if err != nil {
+		if errors.Is(err, vm.ErrNotBelieved) {
+			refusedLists.Inc()
+		}
 		return nil, err
 	}
 	out := make([]*karpv1.NodeClaim, 0, len(vms))

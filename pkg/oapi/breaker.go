@@ -8,68 +8,83 @@ import (
 )
 
 // breaker keeps bad credentials from locking the account: Outscale locks it for minutes after four refused signatures
-// (SDK api/openapi.yaml, "Authentication Schemes"). After a refusal nothing is sent for a while, and until a
-// call has succeeded they go out one at a time, so that a start with a wrong key costs one refusal and not five.
+// (SDK api/openapi.yaml, "Authentication Schemes"). After a refusal nothing is sent for a while, and until a call has
+// succeeded they go out one at a time, so that a start with a wrong key costs one refusal and not five.
+//
+// A policy that lacks one call is answered like a bad signature. So a refusal of credentials that have worked stops this
+// one call only, and the next other call shows which of the two it is.
 type breaker struct {
 	now   func() time.Time
 	probe chan struct{} // holds one token: the right to try unproven credentials
 
 	mu       sync.Mutex
 	proven   bool
-	refusals int
-	last     error
-	until    time.Time
+	refusals int // since the last success
+	all      pause
+	calls    map[string]pause
+}
+
+// pause is how long nothing is sent, and why.
+type pause struct {
+	until time.Time
+	cause error
 }
 
 func newBreaker(now func() time.Time) *breaker {
-	return &breaker{now: now, probe: make(chan struct{}, 1)}
+	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}}
 }
 
 // enter waits for the right to send a call. The function it returns must be called with the result of the call.
-func (b *breaker) enter(ctx context.Context) (func(error), error) {
-	if b.isProven() {
-		return b.leave, nil
+func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
+	proven, err := b.state(call)
+	if err != nil {
+		return nil, err
+	}
+	if proven {
+		return func(err error) { b.leave(call, err) }, nil
 	}
 	select {
 	case b.probe <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w, waiting for the credentials to be proven: %w", errNotSent, ctx.Err())
 	}
-	if err := b.refusal(); err != nil {
+	if _, err := b.state(call); err != nil { // the probe before this one may have been refused
 		<-b.probe
 		return nil, err
 	}
 	return func(err error) {
-		b.leave(err)
+		b.leave(call, err)
 		<-b.probe
 	}, nil
 }
 
-func (b *breaker) isProven() bool {
+// state tells whether the credentials have worked, or why the call must not be sent now.
+func (b *breaker) state(call string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.proven
-}
-
-// refusal is the reason not to send anything now.
-func (b *breaker) refusal() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if left := b.until.Sub(b.now()); left > 0 {
-		return fmt.Errorf("%w, the credentials were refused, next try in %s so that the account is not locked: %w", errNotSent, left.Round(time.Second), b.last)
+	for _, p := range []pause{b.all, b.calls[call]} {
+		if left := p.until.Sub(b.now()); left > 0 {
+			return false, fmt.Errorf("%w, the credentials were refused, next try in %s so that the account is not locked: %w", errNotSent, left.Round(time.Second), p.cause)
+		}
 	}
-	return nil
+	return b.proven, nil
 }
 
-func (b *breaker) leave(err error) {
+func (b *breaker) leave(call string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case err == nil:
 		b.proven, b.refusals = true, 0
+		b.all = pause{}
+		delete(b.calls, call)
 	case IsUnauthorized(err):
 		b.refusals++
-		b.proven, b.last = false, err
-		b.until = b.now().Add(time.Duration(min(b.refusals, 10)) * time.Minute)
+		refused := pause{b.now().Add(time.Duration(min(b.refusals, 10)) * time.Minute), err}
+		b.calls[call] = refused
+		if !b.proven {
+			b.all = refused
+		}
+		b.proven = false
 	}
 }

@@ -114,7 +114,7 @@ func TestCallThatGaveUpWaitingProvesNothing(t *testing.T) {
 // The callers wait for the rate limit when the first of them is refused: none of the others may be sent then.
 func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
 	region, client, _ := newRefused(t)
-	client.breaker.leave(nil) // the key has worked so far
+	client.breaker.leave("ReadQuotas", nil) // the key has worked so far
 	client.limiter.SetLimit(100)
 	client.limiter.SetBurst(1)
 	atOnce(20, func() {
@@ -127,9 +127,27 @@ func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
 	}
 }
 
+// An EIM policy without one call is answered like a bad key: it must cost that call, and not the others.
+func TestCallThatThePolicyLacksStopsNoOther(t *testing.T) {
+	region, client := newRegion(t)
+	if err := region.AddFault(oapitest.Fault{Call: "ReadQuotas", Kind: oapitest.FaultError, Code: "4", Status: 401}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := read(t.Context(), client); err != nil {
+			t.Fatalf("ReadVms: %v", err)
+		}
+		if _, err := client.ReadQuotas(t.Context(), "vm_limit"); !IsUnauthorized(err) {
+			t.Fatalf("ReadQuotas: %v", err)
+		}
+	}
+	wantCalls(t, region, "ReadVms", 3)
+	wantCalls(t, region, "ReadQuotas", 1)
+}
+
 func TestEndOfTheContextEndsTheWaitForTheProbe(t *testing.T) {
 	region, client, _ := newRefused(t)
-	leave, err := client.breaker.enter(t.Context())
+	leave, err := client.breaker.enter(t.Context(), "ReadVms")
 	if err != nil {
 		t.Fatal(err)
 	}

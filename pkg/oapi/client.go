@@ -110,7 +110,7 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	}
 	c.metrics.waited(time.Since(waiting))
 	// The breaker comes last: a call that waited for its turn must not be sent when the one before it was refused.
-	leave, err := c.breaker.enter(ctx)
+	leave, err := c.breaker.enter(ctx, name)
 	if err != nil {
 		return none, &Error{Call: name, cause: err}
 	}

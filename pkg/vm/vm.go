@@ -23,6 +23,9 @@ const (
 // ErrNotFound means that the VM is terminated or that Outscale does not know it.
 var ErrNotFound = errors.New("VM not found")
 
+// ErrNotBelieved means that Outscale's answer lacks so much of the fleet that it is more likely wrong than the fleet gone.
+var ErrNotBelieved = errors.New("the answer of Outscale is not believed")
+
 // VM is one virtual machine.
 type VM struct {
 	ID    string
