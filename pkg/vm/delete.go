@@ -34,11 +34,13 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// deleteNow deletes a batch and returns one result for each ID. A batch that is refused for one unknown VM is split.
+// deleteNow deletes a batch and returns one result for each ID. A batch that is refused is split: one VM that is
+// unknown or protected must not keep the others alive.
 func (p *Provider) deleteNow(ctx context.Context, ids []string) map[string]error {
 	results := make(map[string]error, len(ids))
 	_, err := p.api.DeleteVms(ctx, ids)
-	if oapi.IsVMNotFound(err) && len(ids) > 1 {
+	refused := oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err)
+	if refused && len(ids) > 1 {
 		for _, id := range ids {
 			results[id] = p.deleteNow(ctx, []string{id})[id]
 		}

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +16,8 @@ const (
 	massAbsence = time.Minute
 	// launchAbsence is how long a VM that we launched may take to show up in reads at all.
 	launchAbsence = time.Minute
+	// deletion is how long an accepted deletion may take to show.
+	deletion = 2 * time.Minute
 	// settle is how long the tags of a launch may take to appear.
 	settle = 10 * time.Second
 )
@@ -25,6 +26,7 @@ const (
 type fleet struct {
 	mu             sync.Mutex
 	readAt         time.Time
+	doubt          error // why the last read is not believed
 	vms            map[string]*record
 	gone           map[string]bool
 	sectionIgnored bool
@@ -34,7 +36,8 @@ type record struct {
 	VM
 	// writtenAt is the time of our last launch, tag or delete: a read that began before it knows less than we do.
 	writtenAt   time.Time
-	launched    bool
+	taggedAt    time.Time
+	launched    bool // and no read has shown its tags yet
 	deleted     bool
 	absentSince time.Time
 }
@@ -59,6 +62,12 @@ func (f *fleet) hasUnknown() bool {
 	return false
 }
 
+func (f *fleet) doubted() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.doubt
+}
+
 func (f *fleet) sectionWasIgnored() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,11 +85,9 @@ func (f *fleet) remember(vms []VM) {
 	}
 }
 
-func (f *fleet) launched(v VM, tags map[string]string, now time.Time) {
+func (f *fleet) launched(v VM, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// The answer of CreateVms has no tags: until a read shows them, they are what was sent.
-	v.Tags = tags
 	f.vms[v.ID] = &record{VM: v, writtenAt: now, launched: true}
 }
 
@@ -96,12 +103,15 @@ func (f *fleet) tagged(id string, tags map[string]string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r := f.vms[id]; r != nil {
+		if r.launched && r.Tags[TagManagedBy] == "" {
+			f.sectionIgnored = true
+		}
 		merged := maps.Clone(r.Tags)
 		if merged == nil {
 			merged = map[string]string{}
 		}
 		maps.Copy(merged, tags)
-		r.Tags, r.writtenAt = merged, now
+		r.Tags, r.writtenAt, r.taggedAt = merged, now, now
 	}
 }
 
@@ -136,12 +146,14 @@ func (f *fleet) get(id string) (VM, bool) {
 	return r.VM, true
 }
 
-func (f *fleet) list() []VM {
+func (f *fleet) list(cluster Cluster) []VM {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := make([]VM, 0, len(f.vms))
 	for _, r := range f.vms {
-		out = append(out, r.VM)
+		if !cluster.isForeign(r.VM) {
+			out = append(out, r.VM)
+		}
 	}
 	slices.SortFunc(out, func(a, b VM) int { return strings.Compare(a.ID, b.ID) })
 	return out
@@ -159,74 +171,4 @@ func (f *fleet) absentFrom(listed []VM) []string {
 		delete(missing, v.ID)
 	}
 	return slices.Sorted(maps.Keys(missing))
-}
-
-// update takes a read that began at started. It refuses an answer that lost much of the fleet, until later reads agree.
-func (f *fleet) update(cluster Cluster, read []VM, started time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	seen := map[string]bool{}
-	for _, v := range read {
-		seen[v.ID] = true
-		f.see(cluster, v, started)
-	}
-	absent := f.absent(seen, started)
-	patience := absence
-	if many := max(3, len(f.vms)/5); len(absent) > many {
-		patience = massAbsence
-	}
-	waiting := 0
-	for _, r := range absent {
-		if started.Sub(r.absentSince) >= patience {
-			delete(f.vms, r.ID)
-			f.gone[r.ID] = true
-		} else {
-			waiting++
-		}
-	}
-	if patience == massAbsence && waiting > 0 {
-		return fmt.Errorf("%d of %d VMs are missing from the answer of Outscale: not believed before it has said so for %s", len(absent), len(f.vms), massAbsence)
-	}
-	f.readAt = started
-	return nil
-}
-
-// see takes one VM of a read.
-func (f *fleet) see(cluster Cluster, v VM, started time.Time) {
-	known := f.vms[v.ID]
-	if uid, ok := v.Tags[TagClusterUID]; ok && uid != cluster.UID && known == nil {
-		return // another cluster of the same name
-	}
-	switch {
-	case v.State == StateTerminated:
-		delete(f.vms, v.ID)
-		f.gone[v.ID] = true
-	case known == nil:
-		f.vms[v.ID] = &record{VM: v}
-	case known.writtenAt.After(started):
-		// This read began before our last write: what we wrote is newer.
-	default:
-		if known.launched && v.Tags[TagManagedBy] == "" && started.Sub(known.writtenAt) > settle {
-			f.sectionIgnored = true
-		}
-		if known.deleted {
-			v.State = StateShuttingDown
-		}
-		known.VM, known.absentSince = v, time.Time{}
-	}
-}
-
-// absent returns the known VMs that a read did not show, and notes since when.
-func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
-	var out []*record
-	for id, r := range f.vms {
-		if seen[id] || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
-			continue
-		}
-		if r.absentSince.IsZero() {
-			r.absentSince = started
-		}
-		out = append(out, r)
-	}
-	return out
 }

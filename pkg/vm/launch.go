@@ -69,7 +69,9 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	if launched.Leaving() {
 		return VM{}, fmt.Errorf("VM %q of NodeClaim %q is %s already: %w", launched.ID, r.Owner.NodeClaim, launched.State, ErrNotFound)
 	}
-	p.fleet.launched(launched, tags, p.now())
+	// The answer of CreateVms has no tags: until a read shows them, they are what was sent.
+	launched.Tags = tags
+	p.fleet.launched(launched, p.now())
 	return launched, nil
 }
 

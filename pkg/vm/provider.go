@@ -62,7 +62,7 @@ func (p *Provider) List(ctx context.Context) ([]VM, error) {
 	if err := p.refresh(ctx, p.now().Add(-maxAge)); err != nil {
 		return nil, err
 	}
-	return p.fleet.list(), nil
+	return p.fleet.list(p.cluster), nil
 }
 
 // Get returns one VM, of at most 5 s of age. ErrNotFound means that it is terminated or does not exist.
@@ -125,7 +125,7 @@ func (p *Provider) Console(ctx context.Context, id string) (string, error) {
 // refresh makes the snapshot at least as new as since.
 func (p *Provider) refresh(ctx context.Context, since time.Time) error {
 	if p.fleet.isFresh(since) {
-		return nil
+		return p.fleet.doubted()
 	}
 	select {
 	case p.reading <- struct{}{}:
@@ -135,7 +135,7 @@ func (p *Provider) refresh(ctx context.Context, since time.Time) error {
 	defer func() { <-p.reading }()
 	// Another caller may have read while this one waited.
 	if p.fleet.isFresh(since) {
-		return nil
+		return p.fleet.doubted()
 	}
 	started := p.now()
 	listed, err := p.read(ctx, osc.FiltersVm{

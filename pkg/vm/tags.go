@@ -50,6 +50,8 @@ func (c Cluster) Tags(owner Owner, user map[string]string) map[string]string {
 	if tags == nil {
 		tags = map[string]string{}
 	}
+	delete(tags, TagNodePool)
+	delete(tags, TagNodeName)
 	maps.Copy(tags, map[string]string{
 		TagManagedBy:                      c.Name,
 		TagClusterUID:                     c.UID,
@@ -76,6 +78,17 @@ func (c Cluster) Owns(v VM) bool {
 	return v.Tags[TagManagedBy] == c.Name && v.Tags[TagClusterUID] == c.UID
 }
 
+// isForeign tells whether the VM is proven to be another cluster's, for instance one of the same name.
+func (c Cluster) isForeign(v VM) bool {
+	uid, ok := v.Tags[TagClusterUID]
+	return ok && uid != c.UID && !c.launched(v)
+}
+
+// launched tells whether the VM has a client token that only this cluster makes.
+func (c Cluster) launched(v VM) bool { return strings.HasPrefix(v.ClientToken, c.marker()) }
+
+func (c Cluster) marker() string { return "kpo-" + digest(c.UID)[:12] + "-" }
+
 // Token returns the client token of one attempt: the same for every repetition, another for another candidate. It
 // names cluster and NodeClaim even when all tags are lost. 61 characters of the 64 that Outscale takes.
 func (c Cluster) Token(owner Owner, vmType, subnetID string) string {
@@ -83,7 +96,7 @@ func (c Cluster) Token(owner Owner, vmType, subnetID string) string {
 }
 
 func (c Cluster) tokenPrefix(nodeClaimUID string) string {
-	return "kpo-" + digest(c.UID)[:12] + "-" + digest(nodeClaimUID)[:31] + "-"
+	return c.marker() + digest(nodeClaimUID)[:31] + "-"
 }
 
 func digest(parts ...string) string {
@@ -118,5 +131,5 @@ func (p *Provider) Tag(ctx context.Context, id string, tags map[string]string) e
 // IsOurs tells whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
 // stripped, a client token that only this cluster makes.
 func (p *Provider) IsOurs(v VM) bool {
-	return p.cluster.Owns(v) || strings.HasPrefix(v.ClientToken, "kpo-"+digest(p.cluster.UID)[:12]+"-")
+	return p.cluster.Owns(v) || p.cluster.launched(v)
 }

@@ -1,0 +1,88 @@
+package vm
+
+import (
+	"fmt"
+	"time"
+)
+
+// update takes a read that began at started. It refuses an answer that lost much of the fleet, until later reads agree.
+func (f *fleet) update(cluster Cluster, read []VM, started time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := map[string]bool{}
+	for _, v := range read {
+		seen[v.ID] = true
+		f.see(cluster, v, started)
+	}
+	absent := f.absent(seen, started)
+	patience := absence
+	if many := max(3, len(f.vms)/5); len(absent) > many {
+		patience = massAbsence
+	}
+	waiting := 0
+	for _, r := range absent {
+		if started.Sub(r.absentSince) >= patience {
+			delete(f.vms, r.ID)
+			f.gone[r.ID] = true
+		} else {
+			waiting++
+		}
+	}
+	f.readAt, f.doubt = started, nil
+	if patience == massAbsence && waiting > 0 {
+		f.doubt = fmt.Errorf("%d of %d VMs are missing from the answer of Outscale: not believed before it has said so for %s", len(absent), len(f.vms), massAbsence)
+	}
+	return f.doubt
+}
+
+// see takes one VM of a read.
+func (f *fleet) see(cluster Cluster, v VM, started time.Time) {
+	known := f.vms[v.ID]
+	if known == nil && cluster.isForeign(v) {
+		return
+	}
+	switch {
+	case v.State == StateTerminated:
+		delete(f.vms, v.ID)
+		f.gone[v.ID] = true
+	case known == nil:
+		f.vms[v.ID] = &record{VM: v}
+	case known.writtenAt.After(started):
+		// This read began before our last write: what we wrote is newer.
+	default:
+		f.merge(known, v, started)
+	}
+}
+
+// merge takes what a read says of a known VM, except where it may lag behind our own writes.
+func (f *fleet) merge(known *record, v VM, started time.Time) {
+	age := started.Sub(known.writtenAt)
+	if known.launched && v.Tags[TagManagedBy] == "" && age > settle {
+		f.sectionIgnored = true
+	}
+	if v.Tags[TagManagedBy] != "" {
+		known.launched = false
+	}
+	if known.deleted && age < launchAbsence {
+		v.State = StateShuttingDown
+	}
+	if started.Sub(known.taggedAt) <= settle {
+		v.Tags = known.Tags
+	}
+	known.VM, known.absentSince = v, time.Time{}
+}
+
+// absent returns the known VMs that a read did not show, and notes since when.
+func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
+	var out []*record
+	for id, r := range f.vms {
+		if seen[id] || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
+			continue
+		}
+		if r.absentSince.IsZero() {
+			r.absentSince = started
+		}
+		out = append(out, r)
+	}
+	return out
+}
