@@ -1,0 +1,48 @@
+package vm
+
+import (
+	"testing"
+	"time"
+)
+
+// The region cannot refuse a deletion after it has accepted it: what a real one may do is played here.
+func TestDeletionThatHadNoEffectIsNotBelievedForEver(t *testing.T) {
+	f, now, c := newFleet(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Cluster{Name: "prod", UID: "uid-1"}
+	running := VM{ID: "i-00000001", State: StateRunning, Tags: c.Tags(Owner{}, nil)}
+	state := func(after time.Duration) string {
+		if err := f.update(c, []VM{running}, now.Add(after)); err != nil {
+			t.Fatal(err)
+		}
+		v, _ := f.get(running.ID)
+		return v.State
+	}
+	if got := state(0); got != StateRunning {
+		t.Fatalf("before: %s", got)
+	}
+	f.deleted(running.ID, now.Add(time.Second))
+	if got := state(30 * time.Second); got != StateShuttingDown {
+		t.Errorf("a read that lags brought it back: %s", got)
+	}
+	if got := state(2 * time.Minute); got != StateRunning {
+		t.Errorf("it still runs, and nobody deletes it again: %s", got)
+	}
+}
+
+func TestReadThatBeganBeforeAWriteKnowsLess(t *testing.T) {
+	f, now, c := newFleet(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Cluster{Name: "prod", UID: "uid-1"}
+	running := VM{ID: "i-00000001", State: StateRunning, Tags: c.Tags(Owner{}, nil)}
+	f.launched(VM{ID: "i-00000002", State: StatePending}, now.Add(time.Second))
+	if err := f.update(c, []VM{running}, now); err != nil {
+		t.Fatal(err)
+	}
+	f.deleted(running.ID, now.Add(2*time.Second))
+	if err := f.update(c, []VM{running, {ID: "i-00000002", State: StateTerminated}}, now.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := f.get(running.ID); v.State != StateShuttingDown {
+		t.Errorf("the deletion was forgotten: %s", v.State)
+	}
+	if len(f.list(c)) != 1 {
+		t.Errorf("listed: %+v", f.list(c))
+	}
+}
