@@ -30,7 +30,7 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) error {
 	}
 	f.readAt, f.doubt = started, nil
 	if patience == massAbsence && waiting > 0 {
-		f.doubt = fmt.Errorf("%d of %d VMs are missing from the answer of Outscale: not believed before it has said so for %s", len(absent), len(f.vms), massAbsence)
+		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet", ErrNotBelieved, len(absent), len(f.vms), massAbsence)
 	}
 	return f.doubt
 }
