@@ -112,8 +112,8 @@ func TestMassDisappearanceIsNotBelievedAtOnce(t *testing.T) {
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 1000 * time.Hour})
 	for range 11 {
 		w.clock.Step(5 * time.Second)
-		if vms, err := w.vms.List(t.Context()); err == nil {
-			t.Fatalf("%d of 10 VMs are listed, and no error", len(vms))
+		if vms, err := w.vms.List(t.Context()); !errors.Is(err, vm.ErrNotBelieved) {
+			t.Fatalf("%d of 10 VMs are listed, %v, want ErrNotBelieved", len(vms), err)
 		}
 		if v, err := w.vms.Get(t.Context(), fleet[0]); err == nil || errors.Is(err, vm.ErrNotFound) {
 			t.Fatalf("VM %+v, %v, want an error that is not ErrNotFound", v, err)
