@@ -44,25 +44,29 @@ func NewProvider(api *oapi.Client, now func() time.Time) *Provider {
 	return &Provider{api: api, now: now}
 }
 
-// Load reads the catalogue of the account, or the public one where the account's cannot be read. After an error the
-// prices are those of the last success.
+// Load reads the catalogue of the account, or the public one where the account's cannot be read or has no prices. After
+// an error the prices are those of the last success.
 func (p *Provider) Load(ctx context.Context) error {
-	entries, err := p.api.ReadCatalog(ctx)
+	read, err := usable(p.api.ReadCatalog(ctx))
 	if err != nil {
 		var publicErr error
-		if entries, publicErr = p.api.ReadPublicCatalog(ctx); publicErr != nil {
+		if read, publicErr = usable(p.api.ReadPublicCatalog(ctx)); publicErr != nil {
 			return fmt.Errorf("reading the price catalogue: %w", errors.Join(err, publicErr))
 		}
-	}
-	read := parse(entries)
-	if len(read.core) == 0 || read.ram == 0 {
-		return fmt.Errorf("reading the price catalogue: none of its %d entries is the price of a vCore and of memory", len(entries))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.prices, p.loadedAt = read, p.now()
 	p.epoch++
 	return nil
+}
+
+func usable(entries []osc.CatalogEntry, err error) (prices, error) {
+	read := parse(entries)
+	if err == nil && (len(read.core) == 0 || read.ram == 0) {
+		err = fmt.Errorf("none of the %d entries is the price of a vCore and of memory", len(entries))
+	}
+	return read, err
 }
 
 // LoadedAt is when the catalogue was read, the zero time before the first success.
