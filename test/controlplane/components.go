@@ -25,7 +25,7 @@ import (
 const PlayedByKwok = "kwok.x-k8s.io/node=fake"
 
 //go:embed kwok.yaml
-var kwokStages []byte //nolint:gochecknoglobals // go:embed needs a variable
+var kwokStages []byte
 
 // component is one process and the test of its readiness.
 type component struct {

@@ -97,22 +97,30 @@ func (c *ControlPlane) startAll(ctx context.Context) error {
 	begin := time.Now()
 	for _, stage := range [][]string{{Etcd}, {APIServer}, {ControllerManager, Scheduler, Kwok}} {
 		stage = slices.DeleteFunc(stage, func(name string) bool { return !slices.Contains(c.options.Components, name) })
-		for _, name := range stage {
-			if err := c.launch(ctx, name); err != nil {
-				return err
-			}
-		}
-		for _, name := range stage {
-			if err := c.awaitReady(ctx, name); err != nil {
-				return err
-			}
-			fmt.Fprintf(c.options.Progress, "%s is ready (%.1fs)\n", name, time.Since(begin).Seconds())
+		if err := c.startStage(ctx, stage, begin); err != nil {
+			return err
 		}
 		if slices.Contains(stage, APIServer) {
 			if err := c.bindBootstrapRoles(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// startStage starts components that do not need each other, and waits for all of them.
+func (c *ControlPlane) startStage(ctx context.Context, stage []string, begin time.Time) error {
+	for _, name := range stage {
+		if err := c.launch(ctx, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range stage {
+		if err := c.awaitReady(ctx, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.options.Progress, "%s is ready (%.1fs)\n", name, time.Since(begin).Seconds())
 	}
 	return nil
 }

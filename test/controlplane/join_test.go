@@ -238,7 +238,7 @@ func request(t *testing.T, c *controlplane.ControlPlane, token, name string) (*r
 	config := &rest.Config{Host: c.URL, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAData: c.CA}}
 	client := clientOf(t, config)
 	usages := []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageClientAuth}
-	requested, uid, err := csr.RequestCertificate(client, body, "", certificatesv1.KubeAPIServerClientKubeletSignerName, nil, usages, key)
+	requested, uid, err := csr.RequestCertificateWithContext(t.Context(), client, body, "", certificatesv1.KubeAPIServerClientKubeletSignerName, nil, usages, key)
 	config.KeyData = keyPEM
 	return config, func() ([]byte, error) { return csr.WaitForCertificate(t.Context(), client, requested, uid) }, err
 }

@@ -87,7 +87,8 @@ func TestCCMInitialisesMappedNodesAndDeletesTheOthers(t *testing.T) {
 	}
 	addresses := []corev1.NodeAddress{
 		{Type: corev1.NodeInternalIP, Address: vm.PrivateIP},
-		{Type: corev1.NodeInternalDNS, Address: vm.PrivateDNSName}, {Type: corev1.NodeHostName, Address: vm.PrivateDNSName},
+		{Type: corev1.NodeInternalDNS, Address: vm.PrivateDNSName},
+		{Type: corev1.NodeHostName, Address: vm.PrivateDNSName},
 	}
 	if diff := cmp.Diff(addresses, node.Status.Addresses); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)

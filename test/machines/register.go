@@ -104,7 +104,7 @@ func own(node *corev1.Node, annotation string, present, wanted map[string]string
 		}
 	}
 	if len(owned) > 0 {
-		list, _ := json.Marshal(owned) //nolint:errcheck,errchkjson // strings always marshal
+		list, _ := json.Marshal(owned) // strings always marshal
 		node.Annotations[annotation] = string(list)
 	}
 }

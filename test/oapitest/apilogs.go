@@ -2,6 +2,7 @@ package oapitest
 
 import (
 	"maps"
+	"math"
 	"net"
 	"reflect"
 	"slices"
@@ -92,11 +93,11 @@ func readAPILogs(r *Region, c *call, q struct {
 
 func logEntry(e APICall) osc.Log {
 	return osc.Log{
-		AccountId: new(accountID), CallDuration: new(int32(e.Duration.Milliseconds())), QueryAccessKey: new(e.AccessKey),
+		AccountId: new(accountID), CallDuration: new(toInt32(int(e.Duration.Milliseconds()))), QueryAccessKey: new(e.AccessKey),
 		QueryApiName: new("oapi"), QueryApiVersion: new("1.42.0"), QueryCallName: new(e.Name),
 		QueryDate: new(e.At.UTC().Format(logTime)), QueryIpAddress: new(e.IP), QueryUserAgent: new(e.UserAgent),
-		QueryPayloadRaw: new(e.Payload), QueryPayloadSize: new(int32(len(e.Payload))),
-		RequestId: new(e.RequestID), ResponseSize: new(int32(e.ResponseSize)), ResponseStatusCode: new(int32(e.Status)),
+		QueryPayloadRaw: new(e.Payload), QueryPayloadSize: new(toInt32(len(e.Payload))),
+		RequestId: new(e.RequestID), ResponseSize: new(toInt32(e.ResponseSize)), ResponseStatusCode: new(toInt32(e.Status)),
 	}
 }
 
@@ -113,3 +114,5 @@ func apiLogFilters() filters[osc.Log] {
 		},
 	}
 }
+
+func toInt32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }

@@ -119,6 +119,10 @@ func (f Fault) validate(known map[string]action) error {
 	if f.Nth < 0 || f.Times < 0 || f.Delay < 0 || f.For < 0 || f.Probability < 0 || f.Probability > 1 {
 		return fmt.Errorf("fault %q: negative number or probability above 1", f.Kind)
 	}
+	return f.validateKind()
+}
+
+func (f Fault) validateKind() error {
 	switch f.Kind {
 	case FaultErrorBefore, FaultErrorAfter, FaultLostReply, FaultBootFailure, FaultTagsStripped:
 	case FaultThrottle:

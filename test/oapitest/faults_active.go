@@ -18,7 +18,7 @@ type activeFault struct {
 type faultSet struct {
 	before, after                      error
 	lostReply, bootFails, tagsStripped bool
-	delay, staleTags, staleVMs         time.Duration
+	delay, staleTags, staleMachines    time.Duration
 	hostFailure, slowDelete            time.Duration
 	pageSize                           int
 }
@@ -69,7 +69,7 @@ func (s *faultSet) add(f Fault) {
 	case FaultStaleTags:
 		s.staleTags = max(s.staleTags, f.Delay)
 	case FaultStaleVMs:
-		s.staleVMs = max(s.staleVMs, f.Delay)
+		s.staleMachines = max(s.staleMachines, f.Delay)
 	case FaultPartialPages:
 		s.pageSize = f.PageSize
 	case FaultHostFailure:

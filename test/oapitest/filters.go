@@ -126,6 +126,7 @@ func collect(out []string, v reflect.Value, steps []string) []string {
 		return collect(out, v.FieldByName(steps[0]), steps[1:])
 	case reflect.Invalid:
 		return out
+	default:
+		return append(out, fmt.Sprint(v.Interface()))
 	}
-	return append(out, fmt.Sprint(v.Interface()))
 }

@@ -146,7 +146,7 @@ func (r *Region) allocate(n *nic) error {
 	first := binary.BigEndian.Uint32(base[:]) + reservedFirst
 	for i := range n.subnet.size() {
 		var raw [4]byte
-		binary.BigEndian.PutUint32(raw[:], first+uint32(i)) //nolint:gosec // a subnet has less than 2^32 addresses
+		binary.BigEndian.PutUint32(raw[:], first+uint32(i))
 		ip := netip.AddrFrom4(raw)
 		if !r.used[n.key(ip)] {
 			r.used[n.key(ip)] = true

@@ -6,7 +6,7 @@ import (
 	osc "github.com/outscale/osc-sdk-go/v2"
 )
 
-func (r *Region) subregion(i int) string { return r.Name + string(rune('a'+i)) }
+func (r *Region) subregion(i int) string { return r.Name + "abc"[i:i+1] }
 
 func (r *Region) subregions() []string {
 	var out []string

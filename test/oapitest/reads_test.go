@@ -1,6 +1,7 @@
 package oapitest_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,8 +108,8 @@ func TestDryRunAnswers200AndDoesNothing(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	req := w.request()
 	req.DryRun = new(true)
-	resp, http, err := w.api.VmApi.CreateVms(w.ctx).CreateVmsRequest(req).Execute()
-	if err != nil || http.StatusCode != 200 || len(resp.GetVms()) != 0 {
+	resp, answer, err := w.api.VmApi.CreateVms(w.ctx).CreateVmsRequest(req).Execute()
+	if err != nil || answer.StatusCode != http.StatusOK || len(resp.GetVms()) != 0 {
 		t.Errorf("dry run: %v %+v", err, resp)
 	}
 	if vms := w.readVMs(osc.ReadVmsRequest{DryRun: new(true)}); len(vms) != 0 {

@@ -118,7 +118,7 @@ const (
 	defaultRegion    = "eu-west-2"
 	defaultClusterID = "talos-cluster"
 	defaultAccessKey = "OAPITESTACCESSKEY000"
-	defaultSecretKey = "OAPITESTSECRETKEY00000000000000000000000" //nolint:gosec // credentials of the emulated account
+	defaultSecretKey = "OAPITESTSECRETKEY00000000000000000000000"
 	accountID        = "123456789012"
 )
 

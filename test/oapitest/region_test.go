@@ -21,7 +21,7 @@ type world struct {
 
 	t       testing.TB
 	api     *osc.APIClient
-	ctx     context.Context //nolint:containedctx // carries the credentials of the SDK, as the SDK wants it
+	ctx     context.Context
 	clock   *clocktesting.FakeClock
 	fixture oapitest.Fixture
 	url     string
@@ -114,8 +114,7 @@ func (w *world) fault(f oapitest.Fault) {
 }
 
 func body(err error) string {
-	var api osc.GenericOpenAPIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[osc.GenericOpenAPIError](err); ok {
 		return string(api.Body())
 	}
 	return ""

@@ -2,6 +2,7 @@ package oapitest_test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestStoppingAPendingVMConflictsWith9039(t *testing.T) {
 	m := w.mustCreate(w.request())
 	_, resp, err := w.api.VmApi.StopVms(w.ctx).StopVmsRequest(osc.StopVmsRequest{VmIds: []string{m.GetVmId()}}).Execute()
 	wantRefused(t, err, "9039")
-	if resp.StatusCode != 409 {
+	if resp.StatusCode != http.StatusConflict {
 		t.Errorf("status %d, want 409", resp.StatusCode)
 	}
 }

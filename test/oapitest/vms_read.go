@@ -11,7 +11,7 @@ func readVMs(r *Region, c *call, q query) (reply, error) {
 	now := r.Clock.Now()
 	items := make([]osc.Vm, 0, len(r.machines))
 	for _, m := range r.machines {
-		if c.faults.staleVMs > 0 && m.createdAt.After(now.Add(-c.faults.staleVMs)) {
+		if c.faults.staleMachines > 0 && m.createdAt.After(now.Add(-c.faults.staleMachines)) {
 			continue
 		}
 		items = append(items, r.describe(m, m.tags.asOf(now.Add(-c.faults.staleTags))))

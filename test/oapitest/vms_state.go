@@ -31,7 +31,6 @@ type vm struct {
 	nextAt              time.Time
 	failsAt             time.Time
 	failsAfter          time.Duration
-	deleteTakes         time.Duration
 	bootFails           bool
 	goneAt              time.Time
 	createdAt           time.Time

@@ -197,12 +197,12 @@ func readVMTypes(r *Region, c *call, q query) (reply, error) {
 	var items []osc.VmType
 	for _, t := range predefined() {
 		item := osc.VmType{
-			VmTypeName: new(t.name), VcoreCount: new(int32(t.shape.vcores)), MemorySize: new(t.shape.memory),
-			MaxPrivateIps: new(int32(4 * t.shape.vcores)), VolumeCount: new(int32(0)), BsuOptimized: new(false),
+			VmTypeName: new(t.name), VcoreCount: new(toInt32(t.shape.vcores)), MemorySize: new(t.shape.memory),
+			MaxPrivateIps: new(toInt32(4 * t.shape.vcores)), VolumeCount: new(int32(0)), BsuOptimized: new(false),
 			EphemeralsType: new(""),
 		}
 		if t.shape.gpus > 0 {
-			item.Gpu = new(int32(t.shape.gpus))
+			item.Gpu = new(toInt32(t.shape.gpus))
 		}
 		items = append(items, item)
 	}

@@ -36,22 +36,25 @@ func (s *Sandbox) createDefinitions(ctx context.Context) error {
 		if err := s.Client.Create(ctx, definition); err != nil {
 			return err
 		}
-		err := s.WaitFor(ctx, definition.Name+" established", time.Minute, func(ctx context.Context) error {
-			if err := s.Client.Get(ctx, client.ObjectKeyFromObject(definition), definition); err != nil {
-				return err
-			}
-			for _, condition := range definition.Status.Conditions {
-				if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
-					return nil
-				}
-			}
-			return errors.New("not established")
-		})
-		if err != nil {
+		if err := s.WaitFor(ctx, definition.Name+" established", time.Minute, s.established(definition)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Sandbox) established(definition *apiextensionsv1.CustomResourceDefinition) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := s.Client.Get(ctx, client.ObjectKeyFromObject(definition), definition); err != nil {
+			return err
+		}
+		for _, condition := range definition.Status.Conditions {
+			if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
+				return nil
+			}
+		}
+		return errors.New("not established")
+	}
 }
 
 // applyExamples creates what a newcomer would, with the ids of this region in place of the placeholders.

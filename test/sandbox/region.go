@@ -92,7 +92,7 @@ func (s *Sandbox) Console(ctx context.Context, vmID string) (string, error) {
 	configuration.UserAgent = "sandbox"
 	ctx = context.WithValue(ctx, osc.ContextAWSv4, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey})
 	response, _, err := osc.NewAPIClient(configuration).VmApi.ReadConsoleOutput(ctx).
-		ReadConsoleOutputRequest(*osc.NewReadConsoleOutputRequest(vmID)).Execute()
+		ReadConsoleOutputRequest(*osc.NewReadConsoleOutputRequest(vmID)).Execute() //nolint:bodyclose // the SDK has read and closed it
 	if err != nil {
 		return "", fmt.Errorf("reading the console of %s: %w", vmID, err)
 	}

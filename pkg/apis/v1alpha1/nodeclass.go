@@ -12,7 +12,7 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.status.imageName`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Subregions",type=string,JSONPath=`.status.subnets[*].subregion`,priority=1
+// +kubebuilder:printcolumn:name="Subregions",type=string,JSONPath=`.status.subregions`,priority=1
 // +kubebuilder:printcolumn:name="Image-ID",type=string,JSONPath=`.spec.imageId`,priority=1
 // +kubebuilder:printcolumn:name="Talos",type=string,JSONPath=`.status.talosVersion`,priority=1
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1

@@ -24,6 +24,10 @@ type OutscaleNodeClassStatus struct {
 	// +listType=atomic
 	// +optional
 	Subnets []Subnet `json:"subnets,omitempty"`
+	// Subregions of the subnets, sorted, each once.
+	// +listType=atomic
+	// +optional
+	Subregions []string `json:"subregions,omitempty"`
 	// ImageName is the name of the OMI.
 	// +optional
 	ImageName string `json:"imageName,omitempty"`

@@ -225,6 +225,11 @@ func (in *OutscaleNodeClassStatus) DeepCopyInto(out *OutscaleNodeClassStatus) {
 		*out = make([]Subnet, len(*in))
 		copy(*out, *in)
 	}
+	if in.Subregions != nil {
+		in, out := &in.Subregions, &out.Subregions
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]status.Condition, len(*in))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
 )
 
@@ -76,6 +77,7 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 		nodeClass.Status.Subnets = append(nodeClass.Status.Subnets, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: s.AvailableIPs})
 		netID = s.NetID
 	}
+	nodeClass.Status.Subregions = instancetype.Subregions(nodeClass)
 	setSubnets(conditions, nodeClass.Spec.SubnetIDs, subnets)
 	setGroups(conditions, nodeClass.Spec.SecurityGroupIDs, groups, netID)
 	return nil

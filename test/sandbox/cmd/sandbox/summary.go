@@ -16,8 +16,13 @@ func summarize(out io.Writer, t *timeline, calls []oapitest.APICall, vmsLeft int
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "\nstage\tNodeClaims\tp50\tmax")
 	for _, step := range [][2]stage{
-		{created, launched}, {launched, vmRunning}, {vmRunning, registered}, {registered, initialized},
-		{created, initialized}, {created, podsRunning}, {deleting, gone},
+		{created, launched},
+		{launched, vmRunning},
+		{vmRunning, registered},
+		{registered, initialized},
+		{created, initialized},
+		{created, podsRunning},
+		{deleting, gone},
 	} {
 		took := t.durations(step[0], step[1])
 		if len(took) == 0 {
