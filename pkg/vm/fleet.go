@@ -16,8 +16,6 @@ const (
 	massAbsence = time.Minute
 	// launchAbsence is how long a VM that we launched may take to show up in reads at all.
 	launchAbsence = time.Minute
-	// deletion is how long an accepted deletion may take to show.
-	deletion = 2 * time.Minute
 	// settle is how long the tags of a launch may take to appear.
 	settle = 10 * time.Second
 )

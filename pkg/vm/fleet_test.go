@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -44,5 +45,21 @@ func TestReadThatBeganBeforeAWriteKnowsLess(t *testing.T) {
 	}
 	if len(f.list(c)) != 1 {
 		t.Errorf("listed: %+v", f.list(c))
+	}
+}
+
+// Many VMs that were deleted on purpose and are no longer remembered as terminated are no reason for doubt.
+func TestEndOfDeletedVMsIsBelieved(t *testing.T) {
+	f := newFleet()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var vms []VM
+	for i := range 10 {
+		vms = append(vms, VM{ID: fmt.Sprintf("i-%08x", i), State: StateShuttingDown, Tags: map[string]string{}})
+	}
+	if err := f.update(Cluster{}, vms, start); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.update(Cluster{}, nil, start.Add(time.Second)); err != nil || len(f.list(Cluster{})) != 0 {
+		t.Errorf("%d VMs, error %v", len(f.list(Cluster{})), err)
 	}
 }

@@ -79,6 +79,11 @@ func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 		if seen[id] || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
 			continue
 		}
+		if r.Leaving() { // its end was to be expected, and is no reason for doubt
+			delete(f.vms, id)
+			f.gone[id] = true
+			continue
+		}
 		if r.absentSince.IsZero() {
 			r.absentSince = started
 		}

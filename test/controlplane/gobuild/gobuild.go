@@ -96,7 +96,7 @@ func (p Program) build(ctx context.Context, progress io.Writer) error {
 
 // output runs the go tool and returns what it prints.
 func output(ctx context.Context, dir string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "go", args...)
+	command := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are this package's own
 	command.Dir = dir
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
