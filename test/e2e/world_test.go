@@ -1,0 +1,249 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/sandbox"
+)
+
+const (
+	// patience bounds every wait: long beside what a busy machine needs.
+	patience = 3 * time.Minute
+	// tagUID, tagManagedBy and tagNodeName are spelled here once more: a judge must not share the names of the judged.
+	tagUID       = "karpenter.outscale.com/nodeclaim-uid"
+	tagManagedBy = "karpenter.sh/managed-by"
+	tagNodeName  = "OscK8sNodeName"
+	tagNodeClaim = "karpenter.sh/nodeclaim"
+)
+
+// world is one whole cluster; what it asks for that does not come fails the test.
+type world struct {
+	*sandbox.Sandbox
+	t *testing.T
+}
+
+// start runs a cluster until the end of the test, and waits until its NodeClass is looked up.
+func start(t *testing.T, options sandbox.Options) *world {
+	t.Helper()
+	w := launch(t, options)
+	w.await("NodeClass ready", w.nodeClassReady("default"))
+	return w
+}
+
+// launch is start for a cluster whose NodeClass is not expected to be ready.
+func launch(t *testing.T, options sandbox.Options) *world {
+	t.Helper()
+	options.BootDelay = time.Second
+	s, err := sandbox.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{Sandbox: s, t: t}
+	t.Cleanup(func() {
+		if err := s.Failure(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the end of the controller's log:\n%s", process.Tail(s.ControllerLog(), 60))
+		}
+		s.Stop()
+	})
+	return w
+}
+
+// in returns the world for a subtest.
+func (w *world) in(t *testing.T) *world { return &world{Sandbox: w.Sandbox, t: t} }
+
+func (w *world) await(what string, check func(context.Context) error) {
+	w.t.Helper()
+	if err := w.WaitFor(w.t.Context(), what, patience, check); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) state() sandbox.State {
+	w.t.Helper()
+	state, err := w.State(w.t.Context())
+	w.must(err)
+	return state
+}
+
+func (w *world) scale(replicas int) {
+	w.t.Helper()
+	w.must(w.Scale(w.t.Context(), replicas))
+}
+
+// run scales and waits until so many pods run on initialized nodes, one VM for each NodeClaim.
+func (w *world) run(replicas int) {
+	w.t.Helper()
+	w.scale(replicas)
+	w.await(fmt.Sprintf("%d pods running", replicas), w.PodsRun(replicas))
+}
+
+// empty scales to nothing and waits until nothing is left in the cluster and in the region.
+func (w *world) empty() {
+	w.t.Helper()
+	w.scale(0)
+	w.await("nothing left", w.NothingLeft)
+}
+
+// restart kills the controller and starts it again: whatever it had in memory is gone.
+func (w *world) restart() {
+	w.t.Helper()
+	w.KillController()
+	w.must(w.StartController(w.t.Context()))
+}
+
+func (w *world) nodeClassReady(name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var class v1alpha1.OutscaleNodeClass
+		if err := w.Client.Get(ctx, client.ObjectKey{Name: name}, &class); err != nil {
+			return err
+		}
+		ready := class.StatusConditions().Root()
+		if !ready.IsTrue() || ready.ObservedGeneration != class.Generation {
+			return fmt.Errorf("OutscaleNodeClass %s is not ready: %s", name, ready.Message)
+		}
+		return nil
+	}
+}
+
+// editNodeClass changes the default NodeClass and waits until it is ready again.
+func (w *world) editNodeClass(edit func(*v1alpha1.OutscaleNodeClass)) {
+	w.t.Helper()
+	var class v1alpha1.OutscaleNodeClass
+	w.must(w.Client.Get(w.t.Context(), client.ObjectKey{Name: "default"}, &class))
+	stored := class.DeepCopy()
+	edit(&class)
+	w.must(w.Client.Patch(w.t.Context(), &class, client.MergeFrom(stored)))
+	w.await("changed NodeClass ready", w.nodeClassReady("default"))
+}
+
+// workerConfig is the Secret that the machines are configured from.
+func (w *world) editWorkerConfig(edit func(string) string) {
+	w.t.Helper()
+	var secret corev1.Secret
+	w.must(w.Client.Get(w.t.Context(), client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: "talos-worker"}, &secret))
+	before := string(secret.Data["worker.yaml"])
+	after := edit(before)
+	if after == before {
+		w.t.Fatal("the worker config was not changed")
+	}
+	secret.Data["worker.yaml"] = []byte(after)
+	w.must(w.Client.Update(w.t.Context(), &secret))
+}
+
+// event waits for an event of a kind of object whose message holds a text.
+func (w *world) event(kind, reason, text string) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("event %s with %q", reason, text), func(ctx context.Context) error {
+		var events corev1.EventList
+		if err := w.Client.List(ctx, &events); err != nil {
+			return err
+		}
+		var seen []string
+		for _, event := range events.Items {
+			if event.InvolvedObject.Kind != kind {
+				continue
+			}
+			if event.Reason == reason && strings.Contains(event.Message, text) {
+				return nil
+			}
+			seen = append(seen, event.Reason+": "+event.Message)
+		}
+		return fmt.Errorf("events of %ss: %q", kind, seen)
+	})
+}
+
+// oneVMEach fails if any NodeClaim that ever lived had two VMs, those that are gone included.
+func (w *world) oneVMEach() {
+	w.t.Helper()
+	ids := map[string][]string{}
+	for _, vm := range w.Region.VMs() {
+		if !vm.Fixture {
+			// The token names the NodeClaim even where tags were lost.
+			ids[vm.ClientToken] = append(ids[vm.ClientToken], vm.ID)
+			if uid := vm.Tags[tagUID]; uid != "" {
+				ids[uid] = append(ids[uid], vm.ID)
+			}
+		}
+	}
+	for owner, vms := range ids {
+		if len(vms) > 1 {
+			w.t.Errorf("%q has %d VMs: %v", owner, len(vms), vms)
+		}
+	}
+}
+
+// atLeast waits until the controller's calls of one kind, answered or not, have reached a number.
+func (w *world) atLeast(n int, call string) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("%d %s", n, call), func(context.Context) error {
+		if seen := w.Region.Calls()[call]; seen < n {
+			return fmt.Errorf("%d calls of %s", seen, call)
+		}
+		return nil
+	})
+}
+
+func (w *world) fault(f oapitest.Fault) {
+	w.t.Helper()
+	w.must(w.Region.AddFault(f))
+}
+
+// codes counts the answers to one call of the controller.
+func (w *world) codes(call string) map[string]int {
+	count := map[string]int{}
+	for _, c := range w.ProviderCalls() {
+		if c.Name == call {
+			count[c.Code]++
+		}
+	}
+	return count
+}
+
+func claimUIDs(state sandbox.State) []string {
+	var out []string
+	for i := range state.NodeClaims {
+		out = append(out, string(state.NodeClaims[i].UID))
+	}
+	return slices.Sorted(slices.Values(out))
+}
+
+func claimNames(state sandbox.State) []string {
+	var out []string
+	for i := range state.NodeClaims {
+		out = append(out, state.NodeClaims[i].Name)
+	}
+	return slices.Sorted(slices.Values(out))
+}
+
+// initialized tells whether a NodeClaim came all the way.
+func initialized(claim *karpv1.NodeClaim) bool {
+	return claim.StatusConditions().Get(karpv1.ConditionTypeInitialized).IsTrue()
+}
+
+var errNotYet = errors.New("not yet")

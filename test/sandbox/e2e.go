@@ -1,0 +1,27 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+)
+
+// StartCCM runs the stand-in of the cloud controller manager in a sandbox that was started without one.
+func (s *Sandbox) StartCCM(ctx context.Context) error {
+	if !s.options.WithoutCCM {
+		return errors.New("the cloud controller manager runs already")
+	}
+	s.options.WithoutCCM = false
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	before := s.cancel
+	s.cancel = func() { before(); cancel() }
+	return s.runCCM(lasting)
+}
+
+// ControllerPID is the process id of the controller that runs, zero if none does.
+func (s *Sandbox) ControllerPID() int {
+	p := s.process()
+	if p == nil || !running(p) {
+		return 0
+	}
+	return p.PID()
+}
