@@ -129,6 +129,21 @@ func TestWhatCannotBeReadIsUnknownAndNotFalse(t *testing.T) {
 	}
 }
 
+func TestAFailedReadTakesNothingBackThatWasFoundGood(t *testing.T) {
+	region := &oapitest.Region{}
+	good, err := reconcileOnce(t, region, newNodeClass(region), workerconfig.Secret(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := region.AddFault(oapitest.Fault{Call: "*", Kind: oapitest.FaultErrorBefore}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := reconcileOnce(t, region, good, workerconfig.Secret(t))
+	if err == nil || !got.StatusConditions().IsTrue("Ready") {
+		t.Errorf("error %v, Ready is %s: an outage of the API must not stop every NodePool", err, got.StatusConditions().Get("Ready").Status)
+	}
+}
+
 func TestANodeClassStaysAsLongAsANodeClaimUsesIt(t *testing.T) {
 	region := &oapitest.Region{}
 	nodeClass := newNodeClass(region)

@@ -18,9 +18,18 @@ import (
 
 const (
 	rootCondition = status.ConditionReady
-	// unreadable: it could not be looked. Never a reason to call the class bad.
-	unreadable = "Unreadable"
 )
+
+// couldNotLook says so in a condition, which is never a reason to call the class bad. What was found good for the same
+// spec stays good: a launch does not depend on this read, and one outage of the API must not stop every NodePool.
+func couldNotLook(nodeClass *v1alpha1.OutscaleNodeClass, condition, message string) {
+	conditions := nodeClass.StatusConditions()
+	last := conditions.Get(condition)
+	if last.IsTrue() && last.ObservedGeneration == nodeClass.Generation {
+		return
+	}
+	conditions.SetUnknownWithReason(condition, "Unreadable", message)
+}
 
 // resolve checks every field of the spec and sets one condition for each. The error is about what could not be looked at.
 func (c *Controller) resolve(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
@@ -37,7 +46,7 @@ func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.Outsc
 	image, found, err := c.discovery.Image(ctx, nodeClass.Spec.ImageID)
 	switch {
 	case err != nil:
-		conditions.SetUnknownWithReason(v1alpha1.ConditionImageReady, unreadable, "spec.imageId: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionImageReady, "spec.imageId: "+err.Error())
 		return err
 	case !found:
 		conditions.SetFalse(v1alpha1.ConditionImageReady, "ImageNotFound", fmt.Sprintf("spec.imageId: the account sees no image %s", nodeClass.Spec.ImageID))
@@ -63,12 +72,12 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 	conditions := nodeClass.StatusConditions()
 	subnets, err := c.discovery.Subnets(ctx, nodeClass.Spec.SubnetIDs)
 	if err != nil {
-		conditions.SetUnknownWithReason(v1alpha1.ConditionSubnetsReady, unreadable, "spec.subnetIds: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionSubnetsReady, "spec.subnetIds: "+err.Error())
 		return err
 	}
 	groups, err := c.discovery.SecurityGroups(ctx, nodeClass.Spec.SecurityGroupIDs)
 	if err != nil {
-		conditions.SetUnknownWithReason(v1alpha1.ConditionSecurityGroupsReady, unreadable, "spec.securityGroupIds: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionSecurityGroupsReady, "spec.securityGroupIds: "+err.Error())
 		return err
 	}
 	nodeClass.Status.Subnets = nil
@@ -122,7 +131,7 @@ func (c *Controller) resolveKeypair(ctx context.Context, nodeClass *v1alpha1.Out
 	found, err := c.discovery.HasKeypair(ctx, nodeClass.Spec.KeypairName)
 	switch {
 	case err != nil:
-		conditions.SetUnknownWithReason(v1alpha1.ConditionKeypairReady, unreadable, "spec.keypairName: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionKeypairReady, "spec.keypairName: "+err.Error())
 		return err
 	case !found:
 		conditions.SetFalse(v1alpha1.ConditionKeypairReady, "KeypairNotFound", fmt.Sprintf("spec.keypairName: the account has no keypair %q", nodeClass.Spec.KeypairName))
@@ -145,7 +154,7 @@ func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.Outsc
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef.key: "+err.Error())
 		return nil
 	case err != nil:
-		conditions.SetUnknownWithReason(v1alpha1.ConditionTalosReady, unreadable, "spec.talos.workerConfigSecretRef: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionTalosReady, "spec.talos.workerConfigSecretRef: "+err.Error())
 		return err
 	}
 	hostname := "node"
