@@ -15,11 +15,14 @@ help: ## Show the targets
 
 .PHONY: demo
 demo: ## A whole cluster on this machine that scales 0 -> 3 -> 12 -> 0 and goes away (FLAGS=...)
-	go run ./test/sandbox/cmd/sandbox demo $(FLAGS)
+	@echo "building the demo itself (minutes on a cold cache); it then builds the rest and says how far it is"
+	go build -o bin/sandbox ./test/sandbox/cmd/sandbox
+	bin/sandbox demo $(FLAGS)
 
 .PHONY: sandbox
 sandbox: ## The same cluster left running, with lines to paste for kubectl and Outscale clients (FLAGS=...)
-	go run ./test/sandbox/cmd/sandbox run $(FLAGS)
+	go build -o bin/sandbox ./test/sandbox/cmd/sandbox
+	bin/sandbox stay $(FLAGS)
 
 .PHONY: build
 build: ## Build bin/controller
