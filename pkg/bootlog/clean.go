@@ -1,0 +1,98 @@
+package bootlog
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// masked stands where a secret stood.
+const masked = "***"
+
+// Clean returns console text that may be shown: without terminal controls and with secrets masked.
+// Consoles are written by whoever runs on the machine, and Talos prints values of a config that it cannot decode.
+func Clean(text string) string { return newCleaner().clean(text) }
+
+// Clean returns console text that may be shown: without terminal controls and with secrets masked.
+func (p *Parser) Clean(text string) string { return p.cleaner.clean(text) }
+
+// rule replaces what it finds.
+type rule struct {
+	pattern *regexp.Regexp
+	with    string
+}
+
+type cleaner struct {
+	escapes *regexp.Regexp
+	rules   []rule
+	blob    *regexp.Regexp
+	pem     pem
+	decode  decode
+}
+
+func newCleaner() *cleaner {
+	re := regexp.MustCompile
+	return &cleaner{
+		// Sequences of ECMA-48, with 7 and 8 bit introducers; those with a text end at the line at the latest.
+		escapes: re(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
+			`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
+			`|\x1b[ -/]*[0-~]?`),
+		rules: []rule{
+			// Tokens of kubeadm and trustd: the first part is an id.
+			{re(`\b([a-z0-9]{6})\.[a-z0-9]{16}\b`), "$1." + masked},
+			{re(`\beyJ[\w-]+(?:\.[\w-]*)*`), masked},
+			{re(`([a-z][a-z0-9+.-]*://)[^\s/@"\\]+@`), "${1}" + masked + "@"},
+			{re(`(?i)\b((?:proxy-)?authorization\\?["']?[ \t]*[:=][ \t]*\\?["']?(?:bearer|basic)?|bearer|basic)[ \t]+[\w.~+/=-]{8,}`), "$1 " + masked},
+			// A value in quotes, which may be those of JSON inside of JSON, or up to the next space.
+			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*[:=][ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
+			{re("(cannot unmarshal !!\\w+ )`[^`\n]*`?"), "${1}`" + masked + "`"},
+		},
+		blob:   re(`(?:sha256:)?[A-Za-z0-9+/_-]{32,}={0,2}`),
+		pem:    newPEM(),
+		decode: newDecode(),
+	}
+}
+
+// secretNames are the keys of a machine config, and of what people put into files and variables, that hold secrets.
+const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth)`
+
+func (c *cleaner) clean(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r", "\n")
+	text = c.escapes.ReplaceAllString(text, "")
+	text = strings.Map(printable, text)
+	lines := strings.Split(text, "\n")
+	c.decode.mask(lines)
+	c.pem.mask(lines)
+	text = strings.Join(lines, "\n")
+	for _, r := range c.rules {
+		text = r.pattern.ReplaceAllString(text, r.with)
+	}
+	return c.blob.ReplaceAllStringFunc(text, maskBlob)
+}
+
+// printable drops controls, and the formats with which text is made to look like other text.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' {
+		return r
+	}
+	if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+		return -1
+	}
+	return r
+}
+
+// maskBlob masks what looks random: keys, certificates, base64. Names, paths and digests stay.
+func maskBlob(text string) string {
+	if strings.HasPrefix(text, "sha256:") || !strings.ContainsAny(text, "0123456789") {
+		return text
+	}
+	// Words joined by dashes or slashes are short, random text is not.
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '-' || r == '_' || r == '/' }) {
+		if len(word) >= 20 {
+			return masked
+		}
+	}
+	return text
+}
