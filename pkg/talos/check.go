@@ -3,6 +3,7 @@ package talos
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/machine"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
+	"sigs.k8s.io/yaml"
 )
 
 // cloud is Talos' runtime mode on a cloud platform: nothing is installed, the image is the installation.
@@ -88,13 +90,11 @@ func validate(cfg config.Provider) error {
 func withoutValues(err error) error {
 	text := err.Error()
 	if _, keys, found := strings.Cut(text, "unknown keys found during decoding:"); found {
-		var names []string
-		for line := range strings.Lines(keys) {
-			if key, _, isKey := strings.Cut(line, ":"); isKey {
-				names = append(names, strings.TrimLeft(strings.TrimSpace(key), "- "))
-			}
+		var tree any
+		if yaml.Unmarshal([]byte(keys), &tree) != nil {
+			tree = nil
 		}
-		return fmt.Errorf("unknown keys: %s (is the file for a newer Talos than v1.13, or misspelt?)", strings.Join(names, " > "))
+		return fmt.Errorf("unknown keys: %s (is the file for a newer Talos than v1.13, or misspelt?)", strings.Join(keyNames(tree), " > "))
 	}
 	if match := regexp.MustCompile(`\\?"(\w+)\\?" \\?"\w+\\?": not registered`).FindStringSubmatch(text); match != nil {
 		return fmt.Errorf("unknown document kind %q: generate the config with talosctl gen config --talos-version v1.13", match[1])
@@ -110,7 +110,24 @@ func withoutValues(err error) error {
 	if line := regexp.MustCompile(`line \d+`).FindString(text); line != "" {
 		return fmt.Errorf("not a machine config, see %s", line)
 	}
-	return errors.New(regexp.MustCompile(`("[^"]*"|'[^']*'|`+"`[^`]*`"+`)`).ReplaceAllString(firstLines(text), `"…"`))
+	// Cut after the values are out: half a quotation would not be recognised as one.
+	return errors.New(firstLines(regexp.MustCompile(`("[^"]*"|'[^']*'|`+"`[^`]*`"+`)`).ReplaceAllString(text, `"…"`)))
+}
+
+// keyNames lists the keys of a YAML tree. A value can look like a key, so that the text itself is no guide.
+func keyNames(tree any) []string {
+	var out []string
+	switch node := tree.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(node)) {
+			out = append(append(out, key), keyNames(node[key])...)
+		}
+	case []any:
+		for _, item := range node {
+			out = append(out, keyNames(item)...)
+		}
+	}
+	return out
 }
 
 // firstLines keeps an error short enough for a condition.

@@ -140,6 +140,8 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 	for _, flag := range shadowing() {
 		delete(kubelet.KubeletExtraArgs, flag)
 	}
+	// The CCM knows the node by its short name.
+	kubelet.KubeletRegisterWithFQDN = nil
 	if kubelet.KubeletExtraArgs == nil {
 		kubelet.KubeletExtraArgs = v1alpha1.Args{}
 	}
@@ -153,6 +155,7 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 		return err
 	}
 	extra["registerWithTaints"] = taints
+	delete(extra, "providerID") // the CCM's to set: here it would be the same for all nodes
 	extra["maxPods"] = int(node.Kubelet.MaxPods)
 	for key, values := range map[string]map[string]nodeclass.Amount{
 		"systemReserved": node.Kubelet.SystemReserved,
@@ -167,9 +170,11 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 	return nil
 }
 
-// shadowing are the kubelet flags that would override what we set in the kubelet's config.
+// shadowing are the kubelet flags that would override what we set in the kubelet's config, or the name of the node.
 func shadowing() []string {
-	return []string{"register-with-taints", "max-pods", "provider-id", "system-reserved", "kube-reserved", "eviction-hard"}
+	return []string{
+		"register-with-taints", "max-pods", "provider-id", "system-reserved", "kube-reserved", "eviction-hard", "hostname-override",
+	}
 }
 
 func anyMap(in map[string]nodeclass.Amount) map[string]any {
