@@ -1,0 +1,155 @@
+package bootlog_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+)
+
+func TestSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`token abcdef.0123456789abcdef refused`:                                      `token abcdef.*** refused`,
+		`{"error": "machine:\n    token: abc\n    type: worker"}`:                    `{"error": "machine:\n    token: ***\n    type: worker"}`,
+		`{\"password\": \"pass word\", \"user\": \"me\"}`:                            `{\"password\": ***, \"user\": \"me\"}`,
+		`{"identityToken": "a\"b", "a": 1}`:                                          `{"identityToken": ***, "a": 1}`,
+		`AWS_SECRET_ACCESS_KEY=AbC/1`:                                                `AWS_SECRET_ACCESS_KEY=***`,
+		`passphrase: 'one two' next`:                                                 `passphrase: *** next`,
+		`Authorization: Bearer abcdefgh1`:                                            `Authorization: Bearer ***`,
+		`https://user:pass@registry.example/v2`:                                      `https://***@registry.example/v2`,
+		`eyJhbGciOi.eyJzdWIi.c2ln`:                                                   `***`,
+		`secret c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw== here`:                   `secret *** here`,
+		"cannot unmarshal !!str `hunter2` into int":                                  "cannot unmarshal !!str `***` into int",
+		`-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----`:         `***`,
+		"a\n-----BEGIN X-----\nMHcC\nAQ==\n-----END X-----\nb":                       "a\n***\n***\n***\n***\nb",
+		"[ 1.0] [talos] MHcCab\n[ 1.0] [talos] AQ==\n[ 1.0] [talos] -----END X-----": "[ 1.0] [talos] ***\n[ 1.0] [talos] ***\n[ 1.0] [talos] ***",
+		"-----BEGIN X-----\nMHcC\n[talos] next: line":                                "***\n***\n[talos] next: line",
+		`"error": "unknown keys found during decoding:\nmachine:\n    tokenn: hunter2\n    files:\n        - content: |\n            one two\n", "b": "c"`: `"error": "unknown keys found during decoding:\nmachine:\n    tokenn: ***\n    files:\n        - content: ***\n            ***\n", "b": "c"`,
+		`unknown keys found during decoding: machine: tokenn: "hunter2"`:                                                                                   `unknown keys found during decoding: machine: tokenn: ***`,
+		"unknown keys found during decoding:\nmachine:\n    tokenn: hunter2\n[1.0] [talos] next: line":                                                     "unknown keys found during decoding:\nmachine:\n    tokenn: ***\n[1.0] [talos] next: line",
+	} {
+		if diff := cmp.Diff(want, bootlog.Clean(text)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestWhatIsNoSecretStays(t *testing.T) {
+	t.Parallel()
+	texts := []string{
+		`pulled image sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef`,
+		`volume 0f8fad5b-d9cb-469f-a165-70867728950e at /dev/disk/by-partuuid/0f8fad5b-d9cb-469f-a165-70867728950e`,
+		`/system/run/containerd/io.containerd.runtime.v2.task/k8s.io/kubelet2`,
+		`https://10.0.1.10:6443/api?x=a@b`,
+		`cannot create certificate signing request: Unauthorized`,
+		"a\tb\nc — é 漢",
+	}
+	for id, line := range samples() {
+		if id != "cfg.unknownkey" {
+			texts = append(texts, line)
+		}
+	}
+	for _, text := range texts {
+		if diff := cmp.Diff(text, bootlog.Clean(text)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestTerminalControlsAreStripped(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"\x1b[31mred\x1b[0m":                "red",
+		"\x1b]0;title\x07a\x1b]8;;x\x1b\\b": "ab",
+		"\x1b]0;no end\nnext":               "\nnext",
+		"\u009b31mred\u0085":                "red",
+		"one\r\ntwo\rthree":                 "one\ntwo\nthree",
+		"a\x00b\x08c\x7fd":                  "abcd",
+		"evil\u202etxt\u2066\u200b\u2028":   "eviltxt",
+		"\xff\xfea":                         "\uFFFDa",
+	} {
+		if got := bootlog.Clean(text); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestControlsDoNotHideSecretsNorSignatures(t *testing.T) {
+	t.Parallel()
+	if got := bootlog.Clean("abcdef.0123\x1b[0m4567\u200b89abcdef"); got != "abcdef.***" {
+		t.Errorf("Clean = %q", got)
+	}
+	if got := cause("[talos] entering \x1b[1mmaintenance\x1b[0m service"); got != "cfg.missing" {
+		t.Errorf("cause %q", got)
+	}
+}
+
+func TestReportHasNoSecret(t *testing.T) {
+	t.Parallel()
+	r := bootlog.Parse(samples()["cfg.unknownkey"] + "\n" + `retrying error: failed to fetch EC2 userdata: token: hunter2`)
+	for _, f := range r.Findings {
+		if strings.Contains(f.Text+f.Value, "hunter2") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(r.Findings) != 2 || !strings.Contains(r.Findings[0].Text, "tokenn: ***") {
+		t.Errorf("findings %+v", r.Findings)
+	}
+}
+
+// FuzzParse puts secrets at any place of any console, also where the window or the line is cut.
+func FuzzParse(f *testing.F) {
+	for _, line := range samples() {
+		f.Add(line, 0, uint(0))
+	}
+	f.Add("-----BEGIN CERTIFICATE-----\nMII\n", 3, uint(7))
+	f.Add("unknown keys found during decoding:\nmachine:\n", 10, uint(20))
+	f.Add("\x1b[31m\u202e\xff\x00 \"token\": \"", 5, uint(2))
+	secrets := []string{
+		"abcdef.0123456789abcdef", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw==", "AKIAIOSFODNN7EXAMPLEKEY0123456789ABCDEFGH",
+		"token: hunter2secret", "https://user:hunter2secret@host/",
+	}
+	leaks := []string{"0123456789abcdef", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw", "AKIAIOSFODNN7EXAMPLEKEY", "hunter2secret", "hunter2secret"}
+	parser := bootlog.New()
+	f.Fuzz(func(t *testing.T, text string, which int, at uint) {
+		n := uint(which) % uint(len(secrets))
+		i := at % uint(len(text)+1)
+		text = text[:i] + "\n " + secrets[n] + " \n" + text[i:]
+		clean := parser.Clean(text)
+		if strings.ContainsFunc(clean, func(r rune) bool {
+			return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+		}) {
+			t.Errorf("controls in %q", clean)
+		}
+		if strings.Contains(clean, leaks[n]) {
+			t.Errorf("%q in %q", leaks[n], clean)
+		}
+		r := parser.Parse(text)
+		lines := strings.Split(clean, "\n")
+		for _, finding := range r.Findings {
+			if finding.Line < 1 || finding.Line > len(lines) || finding.Text != lines[finding.Line-1] {
+				t.Errorf("line %d is not %q", finding.Line, finding.Text)
+			}
+			if strings.Contains(finding.Value, leaks[n]) {
+				t.Errorf("%q in value %q", leaks[n], finding.Value)
+			}
+		}
+		if !slices.IsSortedFunc(r.Findings, func(a, b bootlog.Finding) int { return a.Line - b.Line }) {
+			t.Errorf("findings out of order: %+v", r.Findings)
+		}
+	})
+}
+
+func BenchmarkParseFullConsole(b *testing.B) {
+	text := strings.Repeat(boot(b, healthyBoot()...), 100)[:64<<10]
+	p := bootlog.New()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Parse(text)
+	}
+}
