@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -30,7 +30,7 @@ func columns(w *world) {
 		},
 		"/apis/karpenter.sh/v1/nodepools/default": {"NodeClass": "default", "Nodes": "3", "Ready": "True"},
 		"/apis/karpenter.outscale.com/v1alpha1/outscalenodeclasses/default": {
-			"Ready": "True", "Image": "*", "Subregions": fixture.Subnets[0].Subregion, "Image-ID": fixture.ImageID, "Talos": "v1.13.0",
+			"Ready": "True", "Image": "*", "Subregions": `["eu-west-2a","eu-west-2b"]`, "Image-ID": fixture.ImageID, "Talos": "v1.13.0",
 		},
 	} {
 		row := tableRow(w, path)
@@ -64,9 +64,7 @@ func tableRow(w *world, path string) map[string]string {
 	}
 	row := map[string]string{}
 	for i, column := range table.ColumnDefinitions {
-		text, err := json.Marshal(table.Rows[0].Cells[i])
-		w.must(err)
-		row[column.Name] = strings.Trim(string(text), `"`)
+		row[column.Name] = fmt.Sprint(table.Rows[0].Cells[i])
 	}
 	return row
 }

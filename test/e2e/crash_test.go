@@ -75,6 +75,6 @@ func TestLaunchesThatLookFailedAreNotRepeated(t *testing.T) {
 		}
 		w.oneVMEach()
 		w.Region.SetLimits(oapitest.Limits{})
-		w.empty()
+		w.clear()
 	})
 }

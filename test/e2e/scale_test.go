@@ -82,7 +82,7 @@ func TestOtherWaysToNameANodeAndToLetItJoin(t *testing.T) {
 		for i := range state.Nodes {
 			checkNode(t, &state.Nodes[i], state)
 		}
-		w.empty()
+		w.clear()
 	})
 	t.Run("bootstrap token for each NodeClaim", func(t *testing.T) {
 		w := w.in(t)
@@ -94,6 +94,6 @@ func TestOtherWaysToNameANodeAndToLetItJoin(t *testing.T) {
 		w.editWorkerConfig(withToken("abcdef.0123456789abcdef"))
 		w.run(2)
 		w.oneVMEach()
-		w.empty()
+		w.clear()
 	})
 }

@@ -110,6 +110,32 @@ func (w *world) empty() {
 	w.await("nothing left", w.NothingLeft)
 }
 
+// clear is empty without the half minute that Karpenter takes to be sure that nobody needs a node.
+func (w *world) clear() {
+	w.t.Helper()
+	w.scale(0)
+	w.deleteClaims()
+	w.await("nothing left", w.NothingLeft)
+}
+
+// deleteClaims deletes the NodeClaims as a person or Karpenter would, and waits until they are gone.
+func (w *world) deleteClaims() {
+	w.t.Helper()
+	deleted := w.state()
+	for i := range deleted.NodeClaims {
+		w.must(client.IgnoreNotFound(w.Client.Delete(w.t.Context(), &deleted.NodeClaims[i])))
+	}
+	w.await("NodeClaims gone", func(ctx context.Context) error {
+		state, err := w.State(ctx)
+		for _, uid := range claimUIDs(state) {
+			if slices.Contains(claimUIDs(deleted), uid) {
+				err = errors.Join(err, fmt.Errorf("NodeClaim %s is still there", uid))
+			}
+		}
+		return err
+	})
+}
+
 // restart kills the controller and starts it again: whatever it had in memory is gone.
 func (w *world) restart() {
 	w.t.Helper()
@@ -142,7 +168,7 @@ func (w *world) editNodeClass(edit func(*v1alpha1.OutscaleNodeClass)) {
 	w.await("changed NodeClass ready", w.nodeClassReady("default"))
 }
 
-// workerConfig is the Secret that the machines are configured from.
+// editWorkerConfig changes the Secret that the machines are configured from.
 func (w *world) editWorkerConfig(edit func(string) string) {
 	w.t.Helper()
 	var secret corev1.Secret
