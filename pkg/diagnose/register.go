@@ -1,0 +1,87 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+)
+
+// registrationPatience is how long a machine that boots well takes to become a Node.
+const registrationPatience = 5 * time.Minute
+
+func registerChecks() []Check {
+	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
+	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO406", "KPO608"}
+	for _, s := range symptoms() {
+		explained = append(explained, s.id)
+	}
+	return []Check{
+		{ID: "KPO211", Title: "provider ID differs", Severity: Error, Needs: joined, Find: providerIDs, ExplainedBy: []string{"KPO212", "KPO406", "KPO608"}},
+		{ID: "KPO212", Title: "two Nodes with one provider ID", Severity: Error, Needs: joined, Find: twins},
+		{ID: "KPO216", Title: "launched, never registered", Severity: Warning, Needs: joined, Find: neverRegistered, ExplainedBy: explained},
+	}
+}
+
+// providerIDs finds Nodes that are there and that Karpenter does not recognise.
+func providerIDs(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseRegistering) {
+		if m.Node == nil || m.Node.Spec.ProviderID == m.Claim.Status.ProviderID || w.since(m.Node.CreationTimestamp.Time) < time.Minute {
+			continue
+		}
+		f := registering(m, "the Node has another provider ID than the NodeClaim: Karpenter matches them by that string")
+		f.Fix = "nothing but the Outscale CCM may set spec.providerID: remove --provider-id from the kubelet's arguments"
+		if m.Node.Spec.ProviderID == "" {
+			f.Cause = "the Node has no provider ID: the Outscale CCM has not initialised it"
+			f.Fix = "see that the CCM runs, finds the VM by its tags, and that the kubelet has cloud-provider: external"
+		}
+		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: fmt.Sprintf("%s has %q, NodeClaim %q", m.Node.Name, m.Node.Spec.ProviderID, m.Claim.Status.ProviderID)})
+		f.Next = "kubectl get node " + m.Node.Name + " -o yaml"
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func twins(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.machines {
+		if len(m.Twins) == 0 || m.Claim == nil {
+			continue
+		}
+		names := []string{m.Node.Name}
+		for _, twin := range m.Twins {
+			names = append(names, twin.Name)
+		}
+		slices.Sort(names)
+		f := registering(m, "the machine registered under two names: its host name changed after the first boot")
+		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: strings.Join(names, " and ") + " share " + m.Node.Spec.ProviderID})
+		f.Next = "kubectl get nodes " + strings.Join(names, " ") + " -o wide"
+		f.Fix = "pin the host name: spec.talos.hostname of the NodeClass; delete the Node that is not Ready"
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+// neverRegistered is the first of the guide's stories, where no other check knows why.
+func neverRegistered(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseRegistering) {
+		launched := m.Condition("Launched").LastTransitionTime.Time
+		if w.since(launched) < registrationPatience {
+			continue
+		}
+		f := registering(m, "the NodeClaim is launched and no Node came of it")
+		f.Confidence, f.Fix = Possible, "read the console: the last stage that it shows is where the machine stands"
+		if m.VM == nil {
+			if id, err := utils.ParseProviderID(m.Claim.Status.ProviderID); err == nil {
+				f.Subject.VM = id
+			}
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}

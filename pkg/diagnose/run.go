@@ -1,0 +1,179 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// evidenceAtMost keeps a problem of a hundred machines readable: they share their cause, and mostly their evidence.
+const evidenceAtMost = 4
+
+// Run judges a Snapshot by the checks.
+func Run(s *fleet.Snapshot, checks []Check) Report {
+	world := newWorld(s)
+	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}}
+	found := map[string][]Finding{}
+	for _, check := range checks {
+		missing := missingSources(s, check)
+		if len(missing) > 0 {
+			report.NotChecked = append(report.NotChecked, missing...)
+			continue
+		}
+		verdict := check.Find(world)
+		for _, reason := range unique(verdict.Unknown) {
+			report.NotChecked = append(report.NotChecked, NotChecked{Check: check.ID, Title: check.Title, Reason: reason})
+		}
+		found[check.ID] = verdict.Findings
+		if len(verdict.Findings) == 0 && len(verdict.Unknown) == 0 {
+			report.Passed = append(report.Passed, check.ID)
+		}
+	}
+	for _, check := range checks {
+		report.Problems = append(report.Problems, group(check, world.unexplained(check, found))...)
+	}
+	slices.SortStableFunc(report.Problems, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(weight(b.Severity), weight(a.Severity)),
+			cmp.Compare(len(b.Subjects), len(a.Subjects)),
+			cmp.Compare(a.Check, b.Check),
+			cmp.Compare(a.Cause, b.Cause),
+		)
+	})
+	return report
+}
+
+func weight(s Severity) int {
+	if s == Error {
+		return 1
+	}
+	return 0
+}
+
+func missingSources(s *fleet.Snapshot, check Check) []NotChecked {
+	var out []NotChecked
+	for _, source := range check.Needs {
+		if why := s.Why(source); why != "" {
+			asked := s.Sources[source].State == fleet.StateSkipped
+			out = append(out, NotChecked{Check: check.ID, Title: check.Title, Reason: why, Asked: asked})
+		}
+	}
+	return out
+}
+
+// unexplained drops the findings that a deeper one about the same thing explains.
+func (w *World) unexplained(check Check, found map[string][]Finding) []Finding {
+	explained := map[string]bool{}
+	for _, id := range check.ExplainedBy {
+		for _, f := range found[id] {
+			explained[f.Subject.Kind+"/"+f.Subject.Name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(found[check.ID]), func(f Finding) bool {
+		return slices.ContainsFunc(w.related(f.Subject), func(name string) bool { return explained[name] })
+	})
+}
+
+// related are the things whose trouble is the trouble of the subject: its machine, and what that is made from.
+func (w *World) related(subject Ref) []string {
+	out := []string{subject.Kind + "/" + subject.Name, "Cluster/" + w.Cluster.Name}
+	m, ok := w.machineOf[subject.Kind+"/"+subject.Name]
+	if !ok {
+		return out
+	}
+	if m.Claim != nil {
+		out = append(out, "NodeClaim/"+m.Claim.Name, "NodePool/"+m.Claim.Labels[karpv1.NodePoolLabelKey])
+		if ref := m.Claim.Spec.NodeClassRef; ref != nil {
+			out = append(out, "OutscaleNodeClass/"+ref.Name)
+		}
+	}
+	if m.Node != nil {
+		out = append(out, "Node/"+m.Node.Name)
+	}
+	if m.VM != nil {
+		out = append(out, "VM/"+m.VM.ID)
+	}
+	return out
+}
+
+// group makes one problem of all findings with one cause.
+func group(check Check, findings []Finding) []Problem {
+	byCause := map[string]*Problem{}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(a.Subject.Since.Compare(b.Subject.Since), cmp.Compare(a.Subject.Name, b.Subject.Name))
+	})
+	var order []string
+	for _, f := range findings {
+		p := byCause[f.Cause]
+		if p == nil {
+			p = &Problem{
+				Check: check.ID, Title: check.Title, Severity: check.Severity, Confidence: f.Confidence, Cause: f.Cause,
+				Deadline: f.Deadline, Consequence: f.Consequence, Next: f.Next, Fix: f.Fix,
+			}
+			byCause[f.Cause] = p
+			order = append(order, f.Cause)
+		}
+		p.Subjects = append(p.Subjects, f.Subject)
+		p.addEvidence(f.Evidence)
+		if !f.Deadline.IsZero() && (p.Deadline.IsZero() || f.Deadline.Before(p.Deadline)) {
+			p.Deadline = f.Deadline
+		}
+	}
+	out := make([]Problem, len(order))
+	for i, cause := range order {
+		out[i] = *byCause[cause]
+	}
+	return out
+}
+
+func (p *Problem) addEvidence(evidence []Evidence) {
+	for _, e := range evidence {
+		same := func(had Evidence) bool { return had.Source == e.Source && had.Text == e.Text }
+		if len(p.Evidence) < evidenceAtMost && !slices.ContainsFunc(p.Evidence, same) {
+			p.Evidence = append(p.Evidence, e)
+		}
+	}
+}
+
+// About leaves only what concerns one of the names: for a doctor who was asked about some machines.
+func (r Report) About(names []string) Report {
+	out := Report{NotChecked: r.NotChecked, Passed: r.Passed, Problems: []Problem{}}
+	for _, p := range r.Problems {
+		concerned := func(ref Ref) bool {
+			return slices.Contains(names, ref.Name) || ref.VM != "" && slices.Contains(names, ref.VM)
+		}
+		if slices.ContainsFunc(p.Subjects, concerned) {
+			p.Subjects = slices.DeleteFunc(slices.Clone(p.Subjects), func(ref Ref) bool { return !concerned(ref) })
+			out.Problems = append(out.Problems, p)
+		}
+	}
+	return out
+}
+
+// Healthy tells whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
+func (r Report) Healthy() bool { return len(r.Problems) == 0 && !r.Blind() }
+
+// Blind tells whether something that the user did not ask to leave out could not be looked at.
+func (r Report) Blind() bool {
+	return slices.ContainsFunc(r.NotChecked, func(n NotChecked) bool { return !n.Asked })
+}
+
+func unique(in []string) []string {
+	out := slices.Clone(in)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// short makes one line of a message.
+func short(text string) string {
+	const most = 220
+	line := strings.Join(strings.Fields(text), " ")
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return line
+}

@@ -1,0 +1,105 @@
+package diagnose
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// tagPatience is how long the tags of a launch may take to appear.
+const tagPatience = 30 * time.Second
+
+// TagDiff is one tag that a VM lacks or has with another value.
+type TagDiff struct {
+	VM        string `json:"vm"`
+	NodeClaim string `json:"nodeClaim"`
+	Tag       string `json:"tag"`
+	Want      string `json:"want"`
+	Have      string `json:"have"`
+}
+
+// Tags returns the tags that differ, and how many VMs were compared.
+func Tags(s *fleet.Snapshot) ([]TagDiff, int) {
+	w := newWorld(s)
+	var out []TagDiff
+	compared := 0
+	for _, m := range w.machines {
+		want, ok := w.wantedTags(m)
+		if !ok {
+			continue
+		}
+		compared++
+		missing := vm.MissingTags(m.VM.Core(), want)
+		for _, key := range slices.Sorted(maps.Keys(missing)) {
+			out = append(out, TagDiff{VM: m.VM.ID, NodeClaim: m.Claim.Name, Tag: key, Want: missing[key], Have: m.VM.Tags[key]})
+		}
+	}
+	return out, compared
+}
+
+// wantedTags are the tags that the operator's own code would set, for a machine that lives and is old enough to have them.
+func (w *World) wantedTags(m fleet.Machine) (map[string]string, bool) {
+	switch {
+	case m.Claim == nil || m.VM == nil || m.Claim.Spec.NodeClassRef == nil,
+		!m.Claim.DeletionTimestamp.IsZero(), m.VM.Core().Leaving(), w.since(m.VM.CreatedAt) < tagPatience,
+		w.Cluster.Name == "" || w.Cluster.UID == "" || w.Cluster.ID == "":
+		return nil, false
+	}
+	class := w.classes[m.Claim.Spec.NodeClassRef.Name]
+	if class == nil {
+		return nil, false
+	}
+	return w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil), true
+}
+
+func tagChecks() []Check {
+	needs := []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames}
+	return []Check{
+		{ID: "KPO405", Title: "ownership tags missing", Severity: Error, Needs: needs, Find: tagFindings(isOwnership,
+			"without karpenter.sh/managed-by the controller does not list the VM, and Karpenter deletes its NodeClaim as if it were gone")},
+		{ID: "KPO406", Title: "CCM tags missing", Severity: Error, Needs: needs, Find: tagFindings(isCCMs,
+			"the Outscale CCM does not find the VM, and deletes its Node as soon as that is not Ready: seconds after it joins")},
+		{ID: "KPO407", Title: "other tags differ", Severity: Warning, Needs: needs, Find: tagFindings(func(key string) bool { return !isOwnership(key) && !isCCMs(key) },
+			"tags for people and tools differ from what the controller sets")},
+	}
+}
+
+func isOwnership(key string) bool {
+	return key == vm.TagManagedBy || key == vm.TagClusterUID || key == vm.TagNodeClaimUID
+}
+
+func isCCMs(key string) bool { return strings.HasPrefix(key, "OscK8s") }
+
+func tagFindings(concerns func(string) bool, cause string) func(*World) Verdict {
+	return func(w *World) Verdict {
+		var out Verdict
+		for _, m := range w.machines {
+			want, ok := w.wantedTags(m)
+			if !ok {
+				continue
+			}
+			missing := vm.MissingTags(m.VM.Core(), want)
+			maps.DeleteFunc(missing, func(key, _ string) bool { return !concerns(key) })
+			if len(missing) == 0 {
+				continue
+			}
+			var texts []string
+			for _, key := range slices.Sorted(maps.Keys(missing)) {
+				texts = append(texts, fmt.Sprintf("%s is %q, want %q", key, m.VM.Tags[key], missing[key]))
+			}
+			out.Findings = append(out.Findings, Finding{
+				Subject: claimRef(m, m.VM.CreatedAt), Confidence: Certain, Cause: cause,
+				Evidence: []Evidence{{Source: "vm", Text: short(m.VM.ID + ": " + strings.Join(texts, "; "))}},
+				Next:     "kubectl kpo tags " + m.Claim.Name,
+				Fix:      "the controller puts them back within a minute; if it does not, it is down, or something else removes them",
+			})
+		}
+		return out
+	}
+}

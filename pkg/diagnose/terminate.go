@@ -1,0 +1,209 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+const (
+	// drainPatience is how long a drain may take before somebody should look.
+	drainPatience = 5 * time.Minute
+	// detachPatience is how long a volume may take to be detached.
+	detachPatience = 2 * time.Minute
+	// goodbyePatience is how long Karpenter takes to see that a VM is gone.
+	goodbyePatience = 2 * time.Minute
+)
+
+func terminateChecks() []Check {
+	claims := []fleet.Source{fleet.SourceNodeClaims}
+	pods := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods}
+	return []Check{
+		{ID: "KPO501", Title: "drain blocked by a PodDisruptionBudget", Severity: Error, Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByBudget},
+		{ID: "KPO502", Title: "drain blocked by do-not-disrupt", Severity: Warning, Needs: pods, Find: blockedByAnnotation},
+		{ID: "KPO503", Title: "volumes not detached", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceAttachments}, Find: volumesAttached},
+		{ID: "KPO504", Title: "VM protected from deletion", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceVMs}, Find: protected},
+		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}, Find: finalizerStays},
+		{ID: "KPO506", Title: "past the grace period", Severity: Error, Needs: claims, Find: pastGrace, ExplainedBy: []string{"KPO503", "KPO504", "KPO505"}},
+		{ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
+			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506"}},
+	}
+}
+
+func terminating(m fleet.Machine, cause, fix string) Finding {
+	since := m.Claim.DeletionTimestamp.Time
+	f := Finding{
+		Subject: claimRef(m, since), Confidence: Certain, Cause: cause, Fix: fix,
+		Evidence: []Evidence{{Source: "claim", Text: "deleting" + conditionText(m, karpv1.ConditionTypeDrained) + conditionText(m, karpv1.ConditionTypeVolumesDetached), At: since.UTC()}},
+		Next:     "kubectl describe nodeclaim " + m.Claim.Name,
+	}
+	if deadline, ok := graceEnd(m.Claim); ok {
+		f.Deadline, f.Consequence = deadline.UTC(), "Karpenter deletes the pods whatever blocks it"
+	}
+	return f
+}
+
+func conditionText(m fleet.Machine, kind string) string {
+	condition := m.Condition(kind)
+	if condition.Status == "" {
+		return ""
+	}
+	return fmt.Sprintf(", %s=%s %s", kind, condition.Status, condition.Reason)
+}
+
+// graceEnd is when terminationGracePeriod is over.
+func graceEnd(claim *karpv1.NodeClaim) (time.Time, bool) {
+	end, err := time.Parse(time.RFC3339, claim.Annotations[karpv1.NodeClaimTerminationTimestampAnnotationKey])
+	return end, err == nil
+}
+
+// draining are machines whose pods are still there.
+func (w *World) draining() []fleet.Machine {
+	return slices.DeleteFunc(w.in(fleet.PhaseTerminating), func(m fleet.Machine) bool {
+		return m.Node == nil || fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
+	})
+}
+
+func (w *World) podsOn(node string) []corev1.Pod {
+	return slices.DeleteFunc(slices.Clone(w.Pods), func(p corev1.Pod) bool {
+		return p.Spec.NodeName != node || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	})
+}
+
+func blockedByBudget(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.draining() {
+		for _, budget := range w.Budgets {
+			if budget.Status.DisruptionsAllowed > 0 || budget.Spec.Selector == nil {
+				continue
+			}
+			selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
+			if err != nil {
+				continue
+			}
+			covers := func(p corev1.Pod) bool {
+				return p.Namespace == budget.Namespace && selector.Matches(labels.Set(p.Labels)) && p.DeletionTimestamp.IsZero()
+			}
+			if !slices.ContainsFunc(w.podsOn(m.Node.Name), covers) {
+				continue
+			}
+			name := budget.Namespace + "/" + budget.Name
+			f := terminating(m, "PodDisruptionBudget "+name+" allows no disruption", "let the workload become healthy, or allow a disruption in the budget")
+			f.Evidence = append(f.Evidence, Evidence{Source: "pdb", Text: fmt.Sprintf("%s: %d of %d wanted healthy, disruptionsAllowed=0", name, budget.Status.CurrentHealthy, budget.Status.DesiredHealthy)})
+			f.Next = "kubectl get pdb -n " + budget.Namespace + " " + budget.Name + " -o yaml"
+			out.Findings = append(out.Findings, f)
+		}
+	}
+	return out
+}
+
+func blockedByAnnotation(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.draining() {
+		var names []string
+		for _, pod := range w.podsOn(m.Node.Name) {
+			if pod.Annotations[karpv1.DoNotDisruptAnnotationKey] == "true" {
+				names = append(names, pod.Namespace+"/"+pod.Name)
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		slices.Sort(names)
+		f := terminating(m, "a pod has the annotation karpenter.sh/do-not-disrupt: the node waits until it ends", "let the pod end, or delete it")
+		f.Evidence = append(f.Evidence, Evidence{Source: "pod", Text: short(strings.Join(names, ", "))})
+		namespace, name, _ := strings.Cut(names[0], "/")
+		f.Next = "kubectl get pod -n " + namespace + " " + name
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func volumesAttached(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseTerminating) {
+		detached := m.Condition(karpv1.ConditionTypeVolumesDetached)
+		if m.Node == nil || detached.Reason != "AwaitingVolumeDetachment" || w.since(detached.LastTransitionTime.Time) < detachPatience {
+			continue
+		}
+		var names []string
+		for _, attachment := range w.Attachments {
+			if attachment.Spec.NodeName == m.Node.Name {
+				names = append(names, attachment.Name)
+			}
+		}
+		slices.Sort(names)
+		f := terminating(m, "volumes are still attached to the node", "see that the BSU CSI driver runs; a volume in use by a pod that hangs is not detached")
+		f.Evidence = append(f.Evidence, Evidence{Source: "volumes", Text: short(strings.Join(names, ", "))})
+		f.Next = "kubectl get volumeattachments"
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func protected(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseTerminating) {
+		if m.VM != nil && m.VM.Protected && !m.VM.Gone() {
+			f := terminating(m, "somebody protected the VM from deletion", "take DeletionProtection off the VM: Karpenter deletes it then")
+			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + " has DeletionProtection"})
+			out.Findings = append(out.Findings, f)
+		}
+	}
+	return out
+}
+
+func finalizerStays(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseTerminating) {
+		gone := m.VM == nil || m.VM.Gone()
+		if m.Claim.Status.ProviderID == "" || !gone || w.since(m.Claim.DeletionTimestamp.Time) < goodbyePatience {
+			continue
+		}
+		f := terminating(m, "the VM is gone and the controller has not noticed: it is down, or cannot read VMs",
+			"start the controller, or read its log; it removes the finalizer itself")
+		f.Next = "kubectl get pods -A -l app.kubernetes.io/name=karpenter-provider-outscale"
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func pastGrace(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseTerminating) {
+		if end, ok := graceEnd(m.Claim); ok && w.since(end) > time.Minute {
+			f := terminating(m, "the termination grace period is over and the NodeClaim is still there", "read the events of NodeClaim and Node")
+			f.Deadline, f.Consequence = time.Time{}, ""
+			f.Evidence = append(f.Evidence, Evidence{Source: "claim", Text: "grace period ended", At: end.UTC()})
+			out.Findings = append(out.Findings, f)
+		}
+	}
+	return out
+}
+
+func neverDeleted(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseTerminating) {
+		if w.since(m.Claim.DeletionTimestamp.Time) < drainPatience {
+			continue
+		}
+		f := terminating(m, "the NodeClaim is being deleted for long", "read the events of the Node: FailedDraining names the pod")
+		f.Confidence = Possible
+		if m.Node != nil {
+			f.Next = "kubectl describe node " + m.Node.Name
+			if events := w.eventsOf("Node", m.Node.Name, "FailedDraining"); len(events) > 0 {
+				f.Evidence = append(f.Evidence, evidenceOf(events[len(events)-1]))
+			}
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
+)
+
+// sourceTimeout is how long one source may take before it counts as unreadable.
+const sourceTimeout = 20 * time.Second
+
+// errSkipped marks what the user asked not to be read.
+var errSkipped = errors.New("skipped")
+
+// Inputs are what a Snapshot is read from.
+type Inputs struct {
+	Kube client.Reader
+	// Cloud is nil where there is no access to Outscale; NoCloud says why, and whether that was asked for.
+	Cloud   *oapi.Client
+	NoCloud error
+	// ClusterName and ClusterID are what the user says; empty, the controller's Deployment or the VMs' tags tell.
+	ClusterName, ClusterID string
+	Now                    func() time.Time
+	// Progress hears which source is being read.
+	Progress func(Source)
+	// Without names sources that the caller has no use for.
+	Without []Source
+}
+
+// Skipped is the NoCloud of a user who asked for no access to Outscale.
+func Skipped(reason string) error { return skippedError(reason) }
+
+type skippedError string
+
+func (e skippedError) Error() string        { return string(e) }
+func (e skippedError) Is(target error) bool { return target == errSkipped }
+
+// gathering is a Snapshot while it is being read.
+type gathering struct {
+	Inputs
+	mu sync.Mutex
+	s  *Snapshot
+}
+
+// Gather reads everything. It never fails as a whole: what could not be read is in the Snapshot's sources.
+//
+// VMs are read before NodeClaims: a NodeClaim that is made between the two reads then has no VM yet, instead of a VM
+// having no NodeClaim.
+func Gather(ctx context.Context, in Inputs) *Snapshot {
+	g := &gathering{Inputs: in, s: &Snapshot{
+		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Snapshot"},
+		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[Source]SourceStatus{}, Consoles: map[string]string{},
+	}}
+	vms := g.cloudVMs(ctx)
+	g.kubernetes(ctx)
+	g.identify(vms)
+	g.confirm(ctx, vms)
+	g.suspects(ctx)
+	g.s.sort()
+	return g.s
+}
+
+// read reads one source and notes how that ended.
+func (g *gathering) read(ctx context.Context, source Source, do func(context.Context) (int, error)) {
+	if slices.Contains(g.Without, source) {
+		g.note(source, 0, Skipped("not needed by this command"))
+		return
+	}
+	if g.Progress != nil {
+		g.Progress(source)
+	}
+	limited, cancel := context.WithTimeout(ctx, sourceTimeout)
+	defer cancel()
+	count, err := do(limited)
+	g.note(source, count, err)
+}
+
+func (g *gathering) note(source Source, count int, err error) {
+	status := SourceStatus{State: StateOK, Count: count}
+	switch {
+	case errors.Is(err, errSkipped):
+		status = SourceStatus{State: StateSkipped, Reason: err.Error()}
+	case err != nil:
+		status = SourceStatus{State: StateFailed, Reason: err.Error()}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.s.Sources[source] = status
+}
+
+// kubernetes reads all that the API server knows, at once.
+func (g *gathering) kubernetes(ctx context.Context) {
+	group, ctx := errgroup.WithContext(ctx)
+	for source, do := range g.kubeSources() {
+		group.Go(func() error {
+			g.read(ctx, source, do)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are facts of the Snapshot
+}
+
+// suspects reads more about what looks stuck: consoles of VMs that do not become nodes, pods of nodes that do not drain.
+func (g *gathering) suspects(ctx context.Context) {
+	var consoles, draining []string
+	machines := g.s.Machines()
+	slices.SortFunc(machines, func(a, b Machine) int { return a.CreatedAt().Compare(b.CreatedAt()) })
+	for _, m := range machines {
+		ready := Ready(m.Node).Status == "True"
+		if m.VM != nil && !m.VM.Gone() && m.Claim != nil && (m.Phase() == PhaseRegistering || m.Phase() != PhaseTerminating && !ready) {
+			consoles = append(consoles, m.VM.ID)
+		}
+		if m.Phase() == PhaseTerminating && m.Node != nil {
+			draining = append(draining, m.Node.Name)
+		}
+	}
+	g.readConsoles(ctx, consoles)
+	g.readPodsOf(ctx, draining)
+}
+
+// confirm looks again, by ID, for VMs that NodeClaims name and that the listing before them lacked, and leaves out what
+// is no business of this cluster.
+func (g *gathering) confirm(ctx context.Context, all []VM) {
+	if g.s.Why(SourceVMs) != "" {
+		return
+	}
+	known := map[string]bool{}
+	for _, v := range all {
+		known[v.ID] = true
+	}
+	named := g.namedVMs()
+	var missing []string
+	for id := range named {
+		if !known[id] {
+			missing = append(missing, id)
+		}
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		found, err := readVMsByID(ctx, g.Cloud, missing)
+		if err != nil {
+			g.note(SourceVMs, len(all), err)
+		}
+		all = append(all, found...)
+	}
+	for _, v := range all {
+		if named[v.ID] || g.matters(v) {
+			g.s.VMs = append(g.s.VMs, v)
+		} else {
+			g.s.OtherVMs++
+		}
+	}
+	g.price(ctx)
+}
+
+// namedVMs are the VMs that NodeClaims and Nodes refer to.
+func (g *gathering) namedVMs() map[string]bool {
+	named := map[string]bool{}
+	add := func(providerID string) {
+		if id, err := utils.ParseProviderID(providerID); err == nil {
+			named[id] = true
+		}
+	}
+	for i := range g.s.NodeClaims {
+		add(g.s.NodeClaims[i].Status.ProviderID)
+	}
+	for i := range g.s.Nodes {
+		add(g.s.Nodes[i].Spec.ProviderID)
+	}
+	return named
+}
+
+// sort makes Snapshots of the same state equal.
+func (s *Snapshot) sort() {
+	slices.SortFunc(s.NodeClaims, func(a, b karpv1.NodeClaim) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.VMs, func(a, b VM) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.Quotas, func(a, b Quota) int { return cmp.Compare(a.Name, b.Name) })
+}
