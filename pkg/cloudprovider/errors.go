@@ -34,10 +34,10 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	ready := nodeClass.StatusConditions().Get(status.ConditionReady)
 	switch {
 	case ready.IsFalse():
-		c.warn(claim, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, ready.Message))
-		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, ready.Message))
+		c.warn(claim, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
+		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
 	case ready.IsUnknown():
-		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, ready.Message), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")
+		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, nodeClass.Trouble()), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")
 	case ready.ObservedGeneration != nodeClass.Generation:
 		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q was changed and is not checked yet", nodeClass.Name))
 	}

@@ -15,7 +15,7 @@ import (
 // +kubebuilder:printcolumn:name="Subregions",type=string,JSONPath=`.status.subregions`,priority=1
 // +kubebuilder:printcolumn:name="Image-ID",type=string,JSONPath=`.spec.imageId`,priority=1
 // +kubebuilder:printcolumn:name="Talos",type=string,JSONPath=`.status.talosVersion`,priority=1
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.status!="True")].message`,priority=1
 type OutscaleNodeClass struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -1,7 +1,10 @@
 package v1alpha1
 
 import (
+	"strings"
+
 	"github.com/awslabs/operatorpkg/status"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Conditions of an OutscaleNodeClass. Ready is true when all others are.
@@ -58,6 +61,18 @@ func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.C
 	return status.NewReadyConditions(
 		ConditionImageReady, ConditionSubnetsReady, ConditionSecurityGroupsReady, ConditionKeypairReady, ConditionTalosReady,
 	).For(in, opts...)
+}
+
+// Trouble is what keeps the class from being ready: what the conditions say that are not true. Ready itself only lists
+// their names.
+func (in *OutscaleNodeClass) Trouble() string {
+	var messages []string
+	for _, condition := range in.Status.Conditions {
+		if condition.Type != status.ConditionReady && condition.Status != metav1.ConditionTrue && condition.Message != "" {
+			messages = append(messages, condition.Message)
+		}
+	}
+	return strings.Join(messages, "; ")
 }
 
 // GetConditions returns the conditions.

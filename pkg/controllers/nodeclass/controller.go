@@ -111,7 +111,7 @@ func (c *Controller) report(ctx context.Context, before, after *v1alpha1.Outscal
 	if was.Status == is.Status && was.Message == is.Message {
 		return
 	}
-	log.FromContext(ctx).Info("readiness of NodeClass changed", "OutscaleNodeClass", klog.KObj(after), "ready", string(is.Status), "reason", is.Reason, "message", is.Message)
+	log.FromContext(ctx).Info("readiness of NodeClass changed", "OutscaleNodeClass", klog.KObj(after), "ready", string(is.Status), "reason", is.Reason, "message", after.Trouble())
 }
 
 // Register watches NodeClasses, and NodeClaims that go without ever having had a VM: after a launch that Outscale
