@@ -74,6 +74,7 @@ type OutscaleNodeClassSpec struct {
 	// +kubebuilder:validation:MaxItems=26
 	// +kubebuilder:validation:XValidation:rule="self.all(x, self.filter(y, y.deviceName == x.deviceName).size() == 1)",message="blockDeviceMappings: each deviceName once"
 	// +kubebuilder:validation:XValidation:rule="self.size() == 0 || self.exists(x, x.deviceName == '/dev/sda1')",message="blockDeviceMappings must contain the root device /dev/sda1"
+	// +kubebuilder:validation:XValidation:rule="self.all(x, x.deviceName != '/dev/sda1' || has(x.bsu.volumeSize))",message="blockDeviceMappings: the root device /dev/sda1 needs volumeSize, by which Karpenter counts ephemeral storage"
 	// +listType=atomic
 	// +optional
 	BlockDeviceMappings []BlockDeviceMapping `json:"blockDeviceMappings,omitempty"`
