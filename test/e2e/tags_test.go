@@ -23,7 +23,7 @@ func TestStrippedTagsAreRepairedAndCostNoNode(t *testing.T) {
 
 	t.Run("while the controller runs", func(t *testing.T) {
 		w := w.in(t)
-		w.Region.StripTags(before.VMs[0].ID, tagManagedBy, tagNodeName)
+		w.strip(before, before.VMs[0].ID, tagManagedBy, tagNodeName)
 		w.await("tags repaired", w.tagsOf(before))
 		w.unchanged(before)
 	})
@@ -31,14 +31,16 @@ func TestStrippedTagsAreRepairedAndCostNoNode(t *testing.T) {
 	t.Run("across a restart, with all tags of all VMs gone and none that can be set", func(t *testing.T) {
 		w := w.in(t)
 		w.fault(oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultErrorBefore})
+		w.KillController()
 		for _, vm := range before.VMs {
-			w.Region.StripTags(vm.ID)
+			w.strip(before, vm.ID)
 		}
-		w.restart()
+		w.Region.ResetCounters()
+		w.must(w.StartController(t.Context()))
 		// Karpenter deletes NodeClaims that List does not know, and we VMs that no NodeClaim knows.
 		w.await("Karpenter's garbage collection", w.reconciled("nodeclaim.garbagecollection"))
 		w.await("our garbage collection", w.reconciled("vm.garbagecollection"))
-		w.atLeast(1, "CreateTags")
+		w.atLeast(3, "CreateTags")
 		w.unchanged(before)
 		w.Region.ClearFaults()
 		w.await("tags repaired", w.tagsOf(before))
@@ -48,6 +50,14 @@ func TestStrippedTagsAreRepairedAndCostNoNode(t *testing.T) {
 		t.Errorf("DeleteVms %v before anyone scaled down", deleted)
 	}
 	w.clear()
+}
+
+// strip takes tags from a VM, all of them if none is named.
+func (w *world) strip(before sandbox.State, id string, keys ...string) {
+	w.t.Helper()
+	if !w.Region.StripTags(id, keys...) || w.tagsOf(before)(w.t.Context()) == nil {
+		w.t.Fatalf("the tags of VM %s are still there", id)
+	}
 }
 
 // tagsOf checks that the VMs carry the provider's tags of an earlier state.
