@@ -24,7 +24,9 @@ func (r result) report(b *testing.B) {
 		b.ReportMetric(most(r.stages[stage]).Seconds(), strings.ToLower(stage)+"-max-s")
 	}
 	b.ReportMetric(r.bound(), "bound-s")
-	b.ReportMetric(float64(total(r.rest)), "rest-calls/min")
+	if r.rest != nil {
+		b.ReportMetric(float64(total(r.rest)), "rest-calls/min")
+	}
 	b.ReportMetric(r.perNode(total(r.down)), "down-calls/node")
 	b.ReportMetric(r.cpu.Seconds(), "controller-cpu-s")
 	b.ReportMetric(r.rss, "controller-peak-MiB")
@@ -57,6 +59,9 @@ func (r result) span(stage string) string {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 func list(count map[string]int) string {
+	if count == nil {
+		return ""
+	}
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(count)) {
 		words = append(words, fmt.Sprintf("%d %s", count[name], name))
