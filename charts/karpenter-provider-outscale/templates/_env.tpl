@@ -1,0 +1,81 @@
+{{- /* Core reads the flags of the controller from these variables as well; see cmd/controller/config.go for the rest. */}}
+{{- define "karpenter.env" -}}
+- name: CLUSTER_NAME
+  value: {{ .Values.settings.clusterName | quote }}
+{{- with .Values.settings.clusterID }}
+- name: OSC_CLUSTER_ID
+  value: {{ . | quote }}
+{{- end }}
+- name: OSC_REGION
+  value: {{ .Values.settings.region | quote }}
+{{- with .Values.settings.endpoint }}
+- name: OSC_ENDPOINT_API
+  value: {{ . | quote }}
+{{- end }}
+- name: OSC_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.credentials.secretName }}
+      key: {{ .Values.credentials.accessKey }}
+- name: OSC_SECRET_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.credentials.secretName }}
+      key: {{ .Values.credentials.secretKey }}
+{{- with .Values.settings.oapi }}
+- name: OAPI_RATE_LIMIT
+  value: {{ .rateLimit | quote }}
+- name: OAPI_RETRY_COUNT
+  value: {{ .retryCount | int | quote }}
+- name: OAPI_RETRY_WAIT_MIN
+  value: {{ .retryWaitMin | quote }}
+- name: OAPI_RETRY_WAIT_MAX
+  value: {{ .retryWaitMax | quote }}
+{{- end }}
+- name: TAGS_IN_USER_DATA
+  value: {{ .Values.settings.tagsInUserData | quote }}
+{{- if .Values.settings.instanceTypes }}
+- name: INSTANCE_TYPES_FILE
+  value: /etc/karpenter/instance-types.yaml
+{{- end }}
+- name: BATCH_MAX_DURATION
+  value: {{ .Values.settings.batchMaxDuration | quote }}
+- name: BATCH_IDLE_DURATION
+  value: {{ .Values.settings.batchIdleDuration | quote }}
+- name: PREFERENCE_POLICY
+  value: {{ .Values.settings.preferencePolicy }}
+- name: MIN_VALUES_POLICY
+  value: {{ .Values.settings.minValuesPolicy }}
+{{- with .Values.settings.featureGates }}
+- name: FEATURE_GATES
+  value: NodeRepair={{ .nodeRepair }},NodeOverlay={{ .nodeOverlay }},StaticCapacity={{ .staticCapacity }},CapacityBuffer={{ .capacityBuffer }}
+{{- end }}
+- name: KUBE_CLIENT_QPS
+  value: {{ .Values.settings.kubeClientQPS | int | quote }}
+- name: KUBE_CLIENT_BURST
+  value: {{ .Values.settings.kubeClientBurst | int | quote }}
+- name: LOG_LEVEL
+  value: {{ .Values.logLevel }}
+- name: METRICS_PORT
+  value: {{ .Values.metrics.port | int | quote }}
+- name: HEALTH_PROBE_PORT
+  value: {{ .Values.healthProbe.port | int | quote }}
+- name: LEADER_ELECTION_NAME
+  value: karpenter-leader-election
+- name: LEADER_ELECTION_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: MEMORY_LIMIT
+  valueFrom:
+    resourceFieldRef:
+      containerName: controller
+      divisor: "0"
+      resource: limits.memory
+- name: CPU_REQUESTS
+  valueFrom:
+    resourceFieldRef:
+      containerName: controller
+      divisor: 1m
+      resource: requests.cpu
+{{- end }}
