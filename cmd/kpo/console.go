@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+)
+
+// consoleOptions are what of the console to show.
+type consoleOptions struct {
+	raw, follow bool
+	tail        int
+	grep, save  string
+}
+
+// consoleView is one console, read and understood.
+type consoleView struct {
+	VM       string         `json:"vm"`
+	Report   bootlog.Report `json:"report"`
+	original string
+	clean    string
+}
+
+func newConsole(a *app) *cobra.Command {
+	var o *output
+	var options consoleOptions
+	cmd := &cobra.Command{
+		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong", Args: cobra.ExactArgs(1),
+		Long: "Read a VM's console: how far it booted, and what went wrong. Outscale keeps the last 64 KiB.\n" +
+			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is, 2 could not look.",
+		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep 'error|fail'\n  kubectl kpo console default-7xk2p --save boot.log",
+		ValidArgsFunction: a.completeTargets,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.console(cmd.Context(), o, options, args[0])
+		},
+	}
+	o = addOutput(cmd, formatText)
+	cmd.Flags().BoolVar(&options.raw, "raw", false, "Print the console as it is, secrets included.")
+	cmd.Flags().BoolVarP(&options.follow, "follow", "f", false, "Print new lines as they come.")
+	cmd.Flags().IntVar(&options.tail, "tail", 0, "Print the last lines instead of the summary.")
+	cmd.Flags().StringVar(&options.grep, "grep", "", "Print the lines that match this expression, whatever their case.")
+	cmd.Flags().StringVar(&options.save, "save", "", "Write the console to this new file.")
+	return cmd
+}
+
+func (a *app) console(ctx context.Context, o *output, options consoleOptions, target string) error {
+	pattern, err := regexp.Compile("(?i)" + options.grep)
+	if err != nil {
+		return fmt.Errorf("--grep: %w", err)
+	}
+	if options.raw && options.save == "" && a.onTerminal(a.streams.Out) {
+		return hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe")
+	}
+	read, id, err := a.consoleReader(ctx, target)
+	if err != nil {
+		return err
+	}
+	text, err := read(ctx)
+	if err != nil {
+		return err
+	}
+	view := consoleView{VM: id, Report: bootlog.Parse(text), original: text, clean: bootlog.Clean(text)}
+	if options.raw {
+		view.clean = view.original
+	}
+	switch {
+	case options.save != "":
+		return a.saveConsole(view.clean, options.save)
+	case options.follow:
+		return a.follow(ctx, read, options, pattern)
+	case options.raw && options.tail == 0 && options.grep == "":
+		_, err := io.WriteString(a.streams.Out, view.clean)
+		return err
+	case options.tail > 0 || options.grep != "":
+		fmt.Fprint(a.streams.Out, selectLines(view.clean, options.tail, pattern))
+		return nil
+	case !o.forPeople():
+		obj, err := object("Console", id, view)
+		if err != nil {
+			return err
+		}
+		if err := o.print(a.streams.Out, obj); err != nil {
+			return err
+		}
+	default:
+		a.printConsole(view, target)
+	}
+	if _, bad := view.Report.Cause(); bad {
+		return errFindings
+	}
+	return nil
+}
+
+// consoleReader finds the VM of the target. A VM ID needs no cluster.
+func (a *app) consoleReader(ctx context.Context, target string) (func(context.Context) (string, error), string, error) {
+	id, idErr := utils.ParseProviderID(target)
+	if idErr != nil || a.from != "" {
+		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
+		if err != nil {
+			return nil, "", err
+		}
+		m, err := fleet.Find(s.Machines(), target)
+		if err != nil {
+			if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
+				return nil, "", missing
+			}
+			return nil, "", hint(err, "kubectl kpo nodes lists all names")
+		}
+		if id = vmOf(m); id == "" {
+			return nil, "", hint(fmt.Errorf("%s has no VM", m.Name()), "kubectl kpo doctor "+m.Name())
+		}
+		if a.from != "" {
+			text, ok := s.Consoles[id]
+			if !ok {
+				return nil, "", fmt.Errorf("the console of VM %q is not in the file", id)
+			}
+			return func(context.Context) (string, error) { return text, nil }, id, nil
+		}
+	}
+	account, err := a.account()
+	if err != nil {
+		return nil, "", hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
+	}
+	return func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) }, id, nil
+}
+
+func vmOf(m fleet.Machine) string {
+	if m.VM != nil {
+		return m.VM.ID
+	}
+	if m.Claim != nil {
+		if id, err := utils.ParseProviderID(m.Claim.Status.ProviderID); err == nil {
+			return id
+		}
+	}
+	return ""
+}
+
+func (a *app) saveConsole(text, path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file is the one that the user names
+	if err != nil {
+		return fmt.Errorf("saving the console: %w", err)
+	}
+	_, err = file.WriteString(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("saving the console: %w", err)
+	}
+	fmt.Fprintln(a.streams.Out, path)
+	return nil
+}
+
+// selectLines returns the last lines that match, all of them for tail 0.
+func selectLines(text string, tail int, pattern *regexp.Regexp) string {
+	var out []string
+	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		if pattern.MatchString(line) {
+			out = append(out, line)
+		}
+	}
+	if tail > 0 && len(out) > tail {
+		out = out[len(out)-tail:]
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+// follow polls: the API has no stream. What was printed before is known by its overlap with what is read next.
+func (a *app) follow(ctx context.Context, read func(context.Context) (string, error), options consoleOptions, pattern *regexp.Regexp) error {
+	printed := ""
+	ticker := time.NewTicker(a.clients.poll)
+	defer ticker.Stop()
+	for {
+		text, err := read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		fresh := newPart(printed, text)
+		if !options.raw {
+			fresh = bootlog.Clean(fresh)
+		}
+		fmt.Fprint(a.streams.Out, selectLines(fresh, options.tail, pattern))
+		printed, options.tail = text, 0
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// newPart is what text has after the longest end of printed that it still holds. The console is a ring: its start goes.
+func newPart(printed, text string) string {
+	if printed == "" {
+		return text
+	}
+	if rest, ok := strings.CutPrefix(text, printed); ok {
+		return rest
+	}
+	const anchor = 512
+	tail := printed[max(0, len(printed)-anchor):]
+	if i := strings.LastIndex(text, tail); i >= 0 {
+		return text[i+len(tail):]
+	}
+	return text
+}
+
+func (a *app) printConsole(view consoleView, target string) {
+	t := a.theme(nil, nil)
+	fmt.Fprintf(a.streams.Out, "%s  console of %s, %s\n", t.Bold(target), view.VM, render.Count(view.Report.Lines, "line"))
+	if view.Report.Truncated && view.Report.Lines > 0 {
+		fmt.Fprintln(a.streams.Out, "the start is missing: Outscale keeps the last 64 KiB")
+	}
+	for _, stage := range view.Report.Stages {
+		mark := map[bootlog.State]render.Mark{bootlog.Pending: render.MarkPending, bootlog.Done: render.MarkOK, bootlog.Failed: render.MarkError}[stage.State]
+		when := ""
+		if stage.At > 0 {
+			when = fmt.Sprintf("%.1fs", stage.At.Seconds())
+		}
+		fmt.Fprintln(a.streams.Out, strings.TrimRight(fmt.Sprintf("  %s %7s  %-22s %s", t.Symbol(mark), when, stage.Title, failure(view.Report, stage)), " "))
+	}
+	cause, bad := view.Report.Cause()
+	switch {
+	case view.Report.Lines == 0:
+		fmt.Fprintln(a.streams.Out, "nothing on it yet: the VM does not boot, or the OMI has no console=ttyS0")
+	case bad:
+		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(cause.Diagnosis+" ("+cause.ID+")", t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "line    %s\n", cause.Text)
+		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(cause.Remedy, t.Width, 8))
+	default:
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkOK)+" nothing wrong on it")
+	}
+	fmt.Fprintf(a.streams.Out, "whole: kubectl kpo console %s --save FILE   errors: --grep error   live: -f\n", target)
+}
+
+// failure is what keeps the machine from a stage.
+func failure(report bootlog.Report, stage bootlog.Stage) string {
+	if stage.State != bootlog.Failed {
+		return ""
+	}
+	for _, f := range report.Findings {
+		if f.Stage == stage.Name && !f.Over && f.Severity >= bootlog.Warning {
+			return f.Diagnosis
+		}
+	}
+	return ""
+}

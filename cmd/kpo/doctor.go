@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+)
+
+func newDoctor(a *app) *cobra.Command {
+	var o *output
+	failOn := ""
+	cmd := &cobra.Command{
+		Use: "doctor [TARGET...]", GroupID: groupDiagnose, Short: "Say what is wrong, why, and what to do next",
+		Long: "Say what is wrong, why, and what to do next.\n\nA TARGET is a NodeClaim, a Node, a VM ID, a provider ID or an IP address.\n" +
+			"Exit codes: 0 healthy, 1 findings, 2 something needed could not be looked at.",
+		Example:           "  kubectl kpo doctor\n  kubectl kpo doctor default-7xk2p\n  kubectl kpo doctor -o short",
+		ValidArgsFunction: a.completeTargets,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if failOn != string(diagnose.Error) && failOn != string(diagnose.Warning) {
+				return fmt.Errorf("--fail-on %q: want error or warning", failOn)
+			}
+			s, err := a.snapshot(cmd.Context())
+			if err != nil {
+				return err
+			}
+			report := diagnose.Run(s, diagnose.Checks())
+			machines, err := targets(s.Machines(), args)
+			if err != nil {
+				return err
+			}
+			if len(args) > 0 {
+				report = report.About(related(machines))
+			}
+			if err := a.printReport(o, s, report, machines); err != nil {
+				return err
+			}
+			return verdictOf(report, diagnose.Severity(failOn))
+		},
+	}
+	o = addOutput(cmd, formatText, formatShort, formatWide)
+	cmd.Flags().StringVar(&failOn, "fail-on", string(diagnose.Error), "Exit with 1 from this severity on: error or warning.")
+	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	return cmd
+}
+
+// related are all names whose findings are about the machines.
+func related(machines []fleet.Machine) []string {
+	var out []string
+	for _, m := range machines {
+		if m.Claim != nil {
+			out = append(out, m.Claim.Name, m.Claim.Labels["karpenter.sh/nodepool"])
+			if ref := m.Claim.Spec.NodeClassRef; ref != nil {
+				out = append(out, ref.Name)
+			}
+		}
+		if m.Node != nil {
+			out = append(out, m.Node.Name)
+		}
+		if m.VM != nil {
+			out = append(out, m.VM.ID)
+		}
+	}
+	return out
+}
+
+func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {
+	if !o.forPeople() {
+		content := struct {
+			diagnose.Report
+			Cluster fleet.Cluster                       `json:"cluster"`
+			TakenAt string                              `json:"takenAt"`
+			Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
+		}{report, s.Cluster, s.TakenAt.Format("2006-01-02T15:04:05Z07:00"), s.Sources}
+		obj, err := object("Report", s.Cluster.Name, content)
+		if err != nil {
+			return err
+		}
+		return o.print(a.streams.Out, obj)
+	}
+	t := a.theme(s, o)
+	if o.format == formatShort {
+		t.Short(a.streams.Out, s, report)
+		return nil
+	}
+	t.Report(a.streams.Out, s, report)
+	for _, m := range machines {
+		fmt.Fprintf(a.streams.Out, "\n%s  %s\n", t.Bold(m.Name()), stageLine(t, m))
+	}
+	return nil
+}
+
+// stageLine shows how far a machine has come.
+func stageLine(t *render.Theme, m fleet.Machine) string {
+	if m.Claim == nil {
+		return "no NodeClaim"
+	}
+	var parts []string
+	for _, stage := range []string{"Launched", "Registered", "Initialized"} {
+		condition := m.Condition(stage)
+		switch {
+		case fleet.IsTrue(condition):
+			after := condition.LastTransitionTime.Sub(m.Claim.CreationTimestamp.Time)
+			parts = append(parts, stage+" "+t.Symbol(render.MarkOK)+" "+render.Duration(after))
+		case condition.Status == "False":
+			parts = append(parts, stage+" "+t.Symbol(render.MarkError)+" "+condition.Reason)
+		default:
+			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+condition.Reason))
+		}
+	}
+	if !m.Claim.DeletionTimestamp.IsZero() {
+		parts = append(parts, "deleting since "+t.Age(m.Claim.DeletionTimestamp.Time))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// verdictOf turns a report into the exit code.
+func verdictOf(report diagnose.Report, failOn diagnose.Severity) error {
+	bad := slices.ContainsFunc(report.Problems, func(p diagnose.Problem) bool {
+		return p.Severity == diagnose.Error || failOn == diagnose.Warning
+	})
+	switch {
+	case bad:
+		return errFindings
+	case report.Blind():
+		return errBlind
+	default:
+		return nil
+	}
+}

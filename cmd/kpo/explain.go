@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+)
+
+func newExplain(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "explain [CHECK]", GroupID: groupSupport, Short: "Say what a check means, how it knows, and how to fix it; without CHECK list them", Args: cobra.MaximumNArgs(1),
+		Example: "  kubectl kpo explain KPO207",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var out []string
+			for _, check := range diagnose.Checks() {
+				out = append(out, check.ID+"\t"+check.Title)
+			}
+			return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			checks := diagnose.Checks()
+			if len(args) == 0 {
+				for _, check := range checks {
+					fmt.Fprintf(a.streams.Out, "%s  %-7s  %s\n", check.ID, check.Severity, check.Title)
+				}
+				return nil
+			}
+			id := strings.ToUpper(args[0])
+			i := slices.IndexFunc(checks, func(c diagnose.Check) bool { return c.ID == id })
+			if i < 0 {
+				return hint(fmt.Errorf("no check %q", args[0]), "kubectl kpo explain lists them")
+			}
+			fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n%s\n", id, checks[i].Title, checks[i].Severity, diagnose.Page(id))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,67 @@
+// Command kpo answers at 3 am: why is this node stuck, and what leaks money.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubeconfigs with a provider of credentials
+)
+
+// Exit codes, in the sense of diff and grep.
+const (
+	exitHealthy  = 0
+	exitFindings = 1
+	exitTrouble  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
+	code := run(ctx, newApp(streams, readEnvironment(), realClients()), os.Args)
+	stop()
+	os.Exit(code)
+}
+
+// run runs one command line and returns its exit code.
+func run(ctx context.Context, a *app, args []string) int {
+	root := newRoot(a, strings.TrimSuffix(filepath.Base(args[0]), ".exe"))
+	root.SetArgs(args[1:])
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitHealthy
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case errors.Is(err, errBlind):
+		return exitTrouble
+	}
+	fmt.Fprintln(a.streams.ErrOut, "error:", err)
+	if hint, ok := errors.AsType[hintError](err); ok {
+		fmt.Fprintln(a.streams.ErrOut, "hint: ", hint.hint)
+	}
+	return exitTrouble
+}
+
+// errFindings and errBlind end a command that has printed all there is to say.
+var (
+	errFindings = errors.New("findings")
+	errBlind    = errors.New("could not look")
+)
+
+// hintError is an error with the command that helps.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e hintError) Unwrap() error { return e.error }
+
+func hint(err error, text string) error { return hintError{err, text} }

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/kubectl/pkg/util/term"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// deletion is what --delete was asked with.
+type deletion struct {
+	wanted, yes bool
+	dryRun      string
+}
+
+func newOrphans(a *app) *cobra.Command {
+	var o *output
+	var d deletion
+	cmd := &cobra.Command{
+		Use: "orphans", GroupID: groupDiagnose, Short: "Show VMs that no NodeClaim has, and what they cost", Args: cobra.NoArgs,
+		Long: "Show VMs that no NodeClaim has, and what they cost. VMs are read before NodeClaims.\n" +
+			"--delete deletes those with verdict ORPHAN or UNTAGGED, after reading each and its NodeClaim again.\n" +
+			"Exit codes: 0 none, 1 some are left, 2 could not look.",
+		Example: "  kubectl kpo orphans\n  kubectl kpo orphans --delete --dry-run=server\n  kubectl kpo orphans --delete",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if d.dryRun != "none" && d.dryRun != "client" && d.dryRun != "server" {
+				return fmt.Errorf("--dry-run %q: want none, client or server", d.dryRun)
+			}
+			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
+			if err != nil {
+				return err
+			}
+			if err := need(s, diagnose.OrphanSources()...); err != nil {
+				return err
+			}
+			found := diagnose.Orphans(s)
+			if err := a.printOrphans(o, s, found); err != nil {
+				return err
+			}
+			if d.wanted {
+				return a.deleteOrphans(cmd.Context(), s, found, d)
+			}
+			if len(deletable(found)) > 0 {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	o = addOutput(cmd, formatTable, formatWide)
+	cmd.Flags().BoolVar(&d.wanted, "delete", false, "Delete the orphans, after asking.")
+	cmd.Flags().StringVar(&d.dryRun, "dry-run", "none", "With --delete: client prints the plan, server asks Outscale whether it would.")
+	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask.")
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{"none", "client", "server"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	return cmd
+}
+
+func deletable(found []diagnose.Leftover) []diagnose.Leftover {
+	var out []diagnose.Leftover
+	for _, l := range found {
+		if l.Deletable() {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftover) error {
+	if !o.forPeople() {
+		return printAll(a, o, "Leftover", found, func(l diagnose.Leftover) string { return l.VM.ID })
+	}
+	t := a.theme(s, o)
+	fmt.Fprintf(a.streams.Out, "scope   tag %s=%s, cluster UID %s; VMs read before NodeClaims at %s\n",
+		vm.TagManagedBy, s.Cluster.Name, s.Cluster.UID, s.TakenAt.Format("15:04:05Z"))
+	if len(found) == 0 {
+		fmt.Fprintf(a.streams.Out, "%s every VM of the cluster has a NodeClaim\n", t.Symbol(render.MarkOK))
+		return nil
+	}
+	columns := []render.Column{
+		{Name: "VM"}, {Name: "VERDICT"}, {Name: "AGE", Right: true}, {Name: "STATE", Drop: 2}, {Name: "TYPE", Drop: 4, Min: 8},
+		{Name: "TAGGED CLAIM", Min: 12, Drop: 3}, {Name: "EUR/DAY", Right: true}, {Name: "WHY", Min: 16, Drop: 1},
+	}
+	cells := make([][]render.Cell, 0, len(found))
+	perDay := 0.0
+	for _, l := range found {
+		line := render.Plain(l.VM.ID, "", render.Duration(l.Age), l.VM.State, l.VM.Type, l.NodeClaim, euros(l.EURPerDay, 2), l.Why)
+		line[1] = render.Marked(render.MarkPending, l.Verdict)
+		if l.Deletable() {
+			line[1] = render.Marked(render.MarkWarning, l.Verdict)
+			perDay += l.EURPerDay
+		}
+		cells = append(cells, line)
+	}
+	if err := a.table(t, o, columns, cells); err != nil {
+		return err
+	}
+	if n := len(deletable(found)); n > 0 {
+		text := render.Count(n, "orphan")
+		if perDay > 0 {
+			text += fmt.Sprintf(", EUR %.2f a day without volumes", perDay)
+		}
+		fmt.Fprintf(a.streams.Out, "%s\n> next  kubectl kpo orphans --delete --dry-run=server\n", text)
+	}
+	return nil
+}
+
+// deleteOrphans deletes after all guards. Any doubt is an error, and nothing is deleted.
+func (a *app) deleteOrphans(ctx context.Context, s *fleet.Snapshot, found []diagnose.Leftover, d deletion) error {
+	doomed := deletable(found)
+	switch {
+	case a.from != "":
+		return hint(errors.New("a file is no proof of what exists now"), "kubectl kpo orphans --delete without --from")
+	case len(doomed) == 0:
+		fmt.Fprintln(a.streams.ErrOut, "nothing to delete")
+		return nil
+	case len(s.NodeClaims) == 0:
+		return hint(errors.New("refusing to delete: the cluster has no NodeClaim at all, so that every VM looks like an orphan"), "check --context; the controller deletes what has its tags by itself")
+	}
+	account, err := a.account()
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(doomed))
+	for i, l := range doomed {
+		ids[i] = l.VM.ID
+	}
+	switch d.dryRun {
+	case "client":
+		fmt.Fprintf(a.streams.Out, "would delete %s (dry run)\n", strings.Join(ids, ", "))
+		return errFindings
+	case "server":
+		if err := account.tryDelete(ctx, ids); err != nil {
+			return fmt.Errorf("outscale would refuse: %w", err)
+		}
+		fmt.Fprintf(a.streams.Out, "Outscale would delete %s (server dry run)\n", strings.Join(ids, ", "))
+		return errFindings
+	}
+	if err := a.confirmed(s, doomed, d); err != nil {
+		return err
+	}
+	return a.deleteEach(ctx, s, ids, vm.NewProvider(account.api, s.Cluster.Owned(), vm.Options{}, a.clients.now))
+}
+
+// confirmed asks. When most of the fleet would go, the question is the cluster's name, and --yes is no answer.
+func (a *app) confirmed(s *fleet.Snapshot, doomed []diagnose.Leftover, d deletion) error {
+	all := 0
+	for _, v := range s.VMs {
+		if s.Ours(v) && !v.Gone() {
+			all++
+		}
+	}
+	want := "yes"
+	if 2*len(doomed) > all {
+		want = s.Cluster.Name
+	}
+	switch {
+	case d.yes && want == "yes":
+		return nil
+	case !(term.TTY{In: a.streams.In}).IsTerminalIn() && !a.clients.answers:
+		return hint(fmt.Errorf("refusing to delete %d of %d VMs without a terminal to ask on", len(doomed), all), "--yes, which is enough for at most half of the VMs")
+	}
+	fmt.Fprintf(a.streams.ErrOut, "Delete %s of cluster %s for good? Type %q: ", render.Count(len(doomed), "VM"), s.Cluster.Name, want)
+	answer, err := bufio.NewReader(a.streams.In).ReadString('\n')
+	if strings.TrimSpace(answer) != want {
+		return errors.Join(errors.New("not confirmed, nothing is deleted"), err)
+	}
+	return nil
+}
+
+// deleteEach reads everything again before each VM: between the list and the answer a NodeClaim may have adopted it.
+func (a *app) deleteEach(ctx context.Context, before *fleet.Snapshot, ids []string, vms *vm.Provider) error {
+	again, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourcePrices)
+	if err != nil {
+		return err
+	}
+	if err := need(again, diagnose.OrphanSources()...); err != nil {
+		return err
+	}
+	if again.Cluster.UID != before.Cluster.UID || len(again.NodeClaims) == 0 {
+		return errors.New("the cluster is not the same as a moment ago, nothing is deleted")
+	}
+	still := map[string]bool{}
+	for _, l := range deletable(diagnose.Orphans(again)) {
+		still[l.VM.ID] = true
+	}
+	left := 0
+	for _, id := range ids {
+		if !still[id] {
+			fmt.Fprintf(a.streams.Out, "%s is no orphan any more, left alone\n", id)
+			continue
+		}
+		if err := vms.Delete(ctx, id); err != nil && !errors.Is(err, vm.ErrNotFound) {
+			left++
+			fmt.Fprintln(a.streams.ErrOut, "error:", err)
+			continue
+		}
+		fmt.Fprintf(a.streams.Out, "%s deleted\n", id)
+	}
+	if left > 0 {
+		return errFindings
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	groupDiagnose = "diagnose"
+	groupInspect  = "inspect"
+	groupSupport  = "support"
+)
+
+// newRoot builds the tree of commands. Nothing is opened here: completion parses it at each keystroke.
+func newRoot(a *app, name string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   name,
+		Short: "Find out why a node of Karpenter on Outscale is stuck, and what leaks money",
+		Long:  "Find out why a node of Karpenter on Outscale is stuck, and what leaks money.\n\nStart here: kubectl kpo doctor",
+		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFlags() },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	if name != "kpo" {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kpo"}
+	}
+	root.SetIn(a.streams.In)
+	root.SetOut(a.streams.Out)
+	root.SetErr(a.streams.ErrOut)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return hint(err, cmd.CommandPath()+" --help") })
+	flags := root.PersistentFlags()
+	a.kube.AddFlags(flags)
+	flags.StringVar(&a.from, "from", "", "Judge this file, which bundle wrote, instead of the cluster.")
+	flags.StringVar(&a.cloud, "cloud", "auto", "Access to Outscale: auto (OSC_* variables, then ~/.osc/config.json) or off.")
+	flags.StringVar(&a.profile, "osc-profile", "", "Profile of ~/.osc/config.json.")
+	flags.StringVar(&a.clusterName, "cluster-name", "", "Name of the cluster in the VMs' tags, where the controller's Deployment does not tell.")
+	flags.StringVar(&a.clusterID, "cluster-id", "", "Cluster ID of the Outscale CCM, where the controller's Deployment does not tell.")
+	flags.StringVar(&a.color, "color", "auto", "Colours: auto, always or never.")
+	flags.StringVar(&a.symbols, "symbols", "auto", "Symbols: auto, unicode or ascii.")
+	for flag, values := range choices() {
+		_ = root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	}
+	root.AddGroup(
+		&cobra.Group{ID: groupDiagnose, Title: "Diagnose:"}, &cobra.Group{ID: groupInspect, Title: "Inspect:"}, &cobra.Group{ID: groupSupport, Title: "Support:"},
+	)
+	root.AddCommand(
+		newDoctor(a), newConsole(a), newOrphans(a), newNodes(a), newTags(a), newTimeline(a), newTypes(a),
+		newBundle(a), newExplain(a), newVersion(a), newCompletion(a),
+	)
+	root.SetHelpCommandGroupID(groupSupport)
+	return root
+}
+
+// choices are the flags that take one of a few words.
+func choices() map[string][]string {
+	return map[string][]string{
+		"cloud": {"auto", "off"}, "color": {"auto", "always", "never"}, "symbols": {"auto", "unicode", "ascii"},
+	}
+}
+
+func (a *app) checkFlags() error {
+	for flag, given := range map[string]string{"cloud": a.cloud, "color": a.color, "symbols": a.symbols} {
+		if values := choices()[flag]; !slices.Contains(values, given) {
+			return fmt.Errorf("--%s %q: want one of %v", flag, given, values)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+)
+
+func newTags(a *app) *cobra.Command {
+	var o *output
+	cmd := &cobra.Command{
+		Use: "tags [TARGET...]", GroupID: groupInspect, Short: "Compare the tags of VMs with those that the parties rely on",
+		Long:              "Compare the tags of VMs with those that the controller sets and Karpenter and the Outscale CCM rely on.\nExit codes: 0 all as wanted, 1 some differ, 2 could not look.",
+		ValidArgsFunction: a.completeTargets,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices)
+			if err != nil {
+				return err
+			}
+			if err := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames); err != nil {
+				return err
+			}
+			machines, err := targets(s.Machines(), args)
+			if err != nil {
+				return err
+			}
+			if len(args) > 0 {
+				s.NodeClaims = nil
+				for _, m := range machines {
+					if m.Claim != nil {
+						s.NodeClaims = append(s.NodeClaims, *m.Claim)
+					}
+				}
+			}
+			diffs, compared := diagnose.Tags(s)
+			if err := a.printTags(o, s, diffs, compared); err != nil {
+				return err
+			}
+			if len(diffs) > 0 {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	o = addOutput(cmd, formatTable, formatWide)
+	return cmd
+}
+
+func (a *app) printTags(o *output, s *fleet.Snapshot, diffs []diagnose.TagDiff, compared int) error {
+	if !o.forPeople() {
+		return printAll(a, o, "TagDifference", diffs, func(d diagnose.TagDiff) string { return d.VM })
+	}
+	t := a.theme(s, o)
+	if len(diffs) == 0 {
+		fmt.Fprintf(a.streams.Out, "%s tags of %s are as %s wants them\n", t.Symbol(render.MarkOK), render.Count(compared, "VM"), s.Cluster.Name)
+		return nil
+	}
+	columns := []render.Column{
+		{Name: "VM"}, {Name: "CLAIM", Drop: 1}, {Name: "TAG"}, {Name: "WANT", Min: 12}, {Name: "HAVE", Min: 12},
+	}
+	cells := make([][]render.Cell, 0, len(diffs))
+	for _, d := range diffs {
+		cells = append(cells, render.Plain(d.VM, d.NodeClaim, d.Tag, d.Want, d.Have))
+	}
+	if err := a.table(t, o, columns, cells); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.streams.Out, "%s of %s differ; the controller puts them back within a minute\n", render.Count(len(diffs), "tag"), render.Count(compared, "VM"))
+	return nil
+}

@@ -1,0 +1,217 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// label is the width of the words before the parts of a problem, source that of who says what is evidence.
+const (
+	label  = 14
+	source = 10
+)
+
+// Report prints a doctor's report in full.
+func (t *Theme) Report(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
+	t.header(to, s)
+	t.summary(to, r)
+	for _, p := range r.Problems {
+		fmt.Fprintln(to)
+		t.problem(to, p)
+	}
+	t.rest(to, r)
+}
+
+// Short prints the lines of a report that one pastes into a chat: what is wrong, and what to do.
+func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
+	t.header(to, s)
+	for _, p := range r.Problems {
+		fmt.Fprintln(to, t.headline(p))
+		fmt.Fprintln(to, "> "+p.Next)
+	}
+	t.notChecked(to, r)
+	if r.Healthy() {
+		fmt.Fprintln(to, t.healthy(r))
+	}
+}
+
+func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
+	name := s.Cluster.Name
+	if name == "" {
+		name = "cluster without a known name"
+	}
+	parts := []string{
+		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
+		t.count(s, fleet.SourceVMs, ours(s), "VM"),
+	}
+	fmt.Fprintln(to, Wrap(fmt.Sprintf("%s | %s | %s", t.Bold(name), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339)), t.Width, 2))
+}
+
+func ours(s *fleet.Snapshot) int {
+	n := 0
+	for _, m := range s.Machines() {
+		if m.VM != nil && !m.VM.Gone() {
+			n++
+		}
+	}
+	return n
+}
+
+// count prints how many there are, or that this is not known: no number may pass for one that was read.
+func (t *Theme) count(s *fleet.Snapshot, what fleet.Source, n int, noun string) string {
+	if s.Why(what) != "" {
+		return "? " + noun + "s"
+	}
+	return Count(n, noun)
+}
+
+func (t *Theme) summary(to io.Writer, r diagnose.Report) {
+	if r.Healthy() {
+		fmt.Fprintln(to, t.healthy(r))
+		return
+	}
+	errors, warnings := 0, 0
+	for _, p := range r.Problems {
+		if p.Severity == diagnose.Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	fmt.Fprintf(to, "%s, %s, %d not checked\n", Count(errors, "error"), Count(warnings, "warning"), len(byReason(r.NotChecked)))
+}
+
+func (t *Theme) healthy(r diagnose.Report) string {
+	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), Count(len(r.Passed), "check"))
+}
+
+func (t *Theme) headline(p diagnose.Problem) string {
+	mark, word := MarkWarning, "WARN"
+	if p.Severity == diagnose.Error {
+		mark, word = MarkError, "ERROR"
+	}
+	text := fmt.Sprintf("%s %s  %s: %s", word, p.Check, p.Title, subjects(p.Subjects))
+	if t.ASCII {
+		text = strings.TrimPrefix(text, word+" ") // the symbol is the word already
+	}
+	detail := string(p.Confidence)
+	if oldest := p.Subjects[0].Since; !oldest.IsZero() {
+		detail = t.Age(oldest) + ", " + detail
+	}
+	return fmt.Sprintf("%s %s  (%s)", t.Symbol(mark), t.Paint(mark, text), detail)
+}
+
+func subjects(refs []diagnose.Ref) string {
+	if len(refs) == 1 {
+		return refs[0].Kind + " " + refs[0].Name
+	}
+	return Count(len(refs), refs[0].Kind)
+}
+
+func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
+	fmt.Fprintln(to, t.headline(p))
+	if len(p.Subjects) > 1 || p.Subjects[0].VM != "" && p.Subjects[0].VM != p.Subjects[0].Name {
+		t.names(to, p.Subjects)
+	}
+	t.part(to, "cause", p.Cause)
+	for i, e := range p.Evidence {
+		name := ""
+		if i == 0 {
+			name = "evidence"
+		}
+		text := e.Text
+		if !e.At.IsZero() {
+			text = e.At.Format("15:04:05Z") + " " + text
+		}
+		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, e.Source, Wrap(text, t.Width, label+source))
+	}
+	if !p.Deadline.IsZero() {
+		t.part(to, "deadline", t.deadline(p))
+	}
+	if p.Fix != "" {
+		t.part(to, "fix", p.Fix)
+	}
+	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(p.Next))
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
+}
+
+func (t *Theme) deadline(p diagnose.Problem) string {
+	if left := p.Deadline.Sub(t.Now); left > 0 {
+		return fmt.Sprintf("%s from %s (in %s)", p.Consequence, p.Deadline.Format("15:04:05Z"), Duration(left))
+	}
+	return fmt.Sprintf("%s since %s", p.Consequence, p.Deadline.Format("15:04:05Z"))
+}
+
+// names lists the subjects. They are not cut: what cannot be shown is counted.
+func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
+	const most = 3
+	shown := refs
+	if !t.Wide && len(refs) > most {
+		shown = refs[:most]
+	}
+	for _, ref := range shown {
+		line := "    " + ref.Name
+		if ref.VM != "" && ref.VM != ref.Name {
+			line += "  " + ref.VM
+		}
+		if !ref.Since.IsZero() {
+			line += "  " + t.Age(ref.Since)
+		}
+		fmt.Fprintln(to, line)
+	}
+	if more := len(refs) - len(shown); more > 0 {
+		fmt.Fprintf(to, "    and %d more (-o wide)\n", more)
+	}
+}
+
+func (t *Theme) part(to io.Writer, name, text string) {
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(text, t.Width, label))
+}
+
+// rest prints what was not checked and what passed.
+func (t *Theme) rest(to io.Writer, r diagnose.Report) {
+	if len(r.NotChecked) > 0 {
+		fmt.Fprintln(to)
+	}
+	t.notChecked(to, r)
+	if r.Healthy() {
+		return
+	}
+	fmt.Fprintf(to, "%s %s passed", t.Symbol(MarkOK), Count(len(r.Passed), "check"))
+	if t.Wide && len(r.Passed) > 0 {
+		fmt.Fprintf(to, ": %s", strings.Join(r.Passed, " "))
+	}
+	fmt.Fprintln(to)
+}
+
+func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
+	for _, n := range byReason(r.NotChecked) {
+		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), strings.Join(n.checks, " "), n.reason), t.Width, 4))
+	}
+}
+
+type unchecked struct {
+	reason string
+	checks []string
+}
+
+// byReason says each reason once.
+func byReason(in []diagnose.NotChecked) []*unchecked {
+	var out []*unchecked
+	index := map[string]*unchecked{}
+	for _, n := range in {
+		u := index[n.Reason]
+		if u == nil {
+			u = &unchecked{reason: n.Reason}
+			index[n.Reason] = u
+			out = append(out, u)
+		}
+		u.checks = append(u.checks, n.Check)
+	}
+	return out
+}
