@@ -43,6 +43,14 @@ func TestReadThatBeganBeforeAWriteKnowsLess(t *testing.T) {
 	if v, _ := f.get(running.ID); v.State != StateShuttingDown {
 		t.Errorf("the deletion was forgotten: %s", v.State)
 	}
+	f.launched(VM{ID: "i-00000003", State: StatePending, Tags: c.Tags(Owner{}, nil)}, now.Add(3*time.Second))
+	if err := f.update(c, []VM{running, {ID: "i-00000003", State: StatePending}}, now.Add(2*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := f.get("i-00000003"); v.Tags[TagManagedBy] != "prod" {
+		t.Errorf("the tags of the launch were forgotten: %v", v.Tags)
+	}
+	f.forget("i-00000003")
 	if len(f.list(c)) != 1 {
 		t.Errorf("listed: %+v", f.list(c))
 	}
