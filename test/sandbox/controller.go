@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/gobuild"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
 )
@@ -31,10 +31,6 @@ func (s *Sandbox) buildController(ctx context.Context) error {
 }
 
 func (s *Sandbox) firstController(ctx context.Context) error {
-	var err error
-	if s.ports, err = controlplane.FreePorts(2); err != nil {
-		return err
-	}
 	if s.options.WithoutController {
 		return nil
 	}
@@ -46,7 +42,7 @@ func (s *Sandbox) StartController(ctx context.Context) error {
 	if p := s.process(); p != nil && running(p) {
 		return errors.New("the controller runs already")
 	}
-	p, err := process.Start(ctx, process.Spec{Path: s.binary, Env: s.controllerEnv(), Log: s.ControllerLog()})
+	p, err := process.Start(ctx, process.Spec{Path: s.binary, Args: s.chartArgs, Env: s.controllerEnv(), Log: s.ControllerLog()})
 	if err != nil {
 		return err
 	}
@@ -70,6 +66,9 @@ func (s *Sandbox) ControllerLog() string { return filepath.Join(s.Dir, "controll
 func (s *Sandbox) MetricsURL() string { return "http://127.0.0.1:" + s.ports[0] + "/metrics" }
 
 func (s *Sandbox) controllerEnv() []string {
+	if s.options.Chart {
+		return append(slices.Clone(s.chartEnv), s.options.ControllerEnv...)
+	}
 	fixture := s.Region.Fixture()
 	return append([]string{
 		"KUBECONFIG=" + s.ControlPlane.Kubeconfig,

@@ -45,6 +45,8 @@ type Options struct {
 	WithoutCCM bool
 	// WithoutController leaves the start of the controller to the caller.
 	WithoutController bool
+	// Chart installs the Helm chart and runs the controller as its ServiceAccount, with the environment that it renders.
+	Chart bool
 	// ControllerEnv is added to the controller's environment, as KEY=value.
 	ControllerEnv []string
 	// Progress is told what is built and started; nobody when nil.
@@ -70,6 +72,8 @@ type Sandbox struct {
 	binary     string
 	trustd     trustd
 	ports      []string
+	chartArgs  []string
+	chartEnv   []string
 	server     *http.Server
 	deployment client.ObjectKey
 
@@ -100,6 +104,7 @@ func Start(ctx context.Context, options Options) (*Sandbox, error) {
 		{"creating the Secret with the worker config", func() error { return s.createWorkerConfig(ctx) }},
 		{"switching on the machines", func() error { return s.runMachines(lasting) }},
 		{"starting the cloud controller manager", func() error { return s.runCCM(lasting) }},
+		{"installing the chart", func() error { return s.installChart(ctx) }},
 		{"starting the controller", func() error { return s.firstController(ctx) }},
 		{"applying examples/", func() error { return s.applyExamples(ctx) }},
 	} {
@@ -130,7 +135,11 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating the directory of the sandbox: %w", err)
 	}
-	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now()}, nil
+	ports, err := controlplane.FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now(), ports: ports}, nil
 }
 
 func (s *Sandbox) startControlPlane(ctx context.Context) error {

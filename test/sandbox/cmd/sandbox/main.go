@@ -80,6 +80,7 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	flags.Float64Var(&s.options.RateLimit, "rate-limit", 0, "calls per second that the account may make (0: unlimited)")
 	flags.IntVar(&s.options.Subregions, "subregions", 2, "number of subregions, 1 to 3")
 	flags.Int64Var(&s.options.Seed, "seed", 0, "seed of ids and random faults")
+	flags.BoolVar(&s.options.Chart, "chart", false, "install the Helm chart, and run the controller as its ServiceAccount with the environment that it renders")
 	ccm := flags.String("ccm", "on", "on, or off to leave the place of the cloud controller manager free")
 	if len(args) == 0 || (args[0] != "demo" && args[0] != "stay") {
 		flags.Usage()
