@@ -93,7 +93,11 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	}
 	done := a.progress(&in)
 	defer done()
-	return fleet.Gather(ctx, in), nil
+	s := fleet.Gather(ctx, in)
+	if why := s.Unreachable(); why != "" {
+		return nil, hint(errors.New("could not look at the cluster: "+why), "kubectl cluster-info")
+	}
+	return s, nil
 }
 
 // account opens the access to Outscale, or says why there is none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,11 +94,18 @@ func (g *gathering) note(source Source, count int, err error) {
 	case errors.Is(err, errSkipped):
 		status = SourceStatus{State: StateSkipped, Reason: err.Error()}
 	case err != nil:
-		status = SourceStatus{State: StateFailed, Reason: err.Error()}
+		status = SourceStatus{State: StateFailed, Reason: oneLine(err)}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s.Sources[source] = status
+}
+
+// oneLine prints an error that may be several, each of them once.
+func oneLine(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "; ")
 }
 
 // kubernetes reads all that the API server knows, at once.

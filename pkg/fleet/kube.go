@@ -2,12 +2,12 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,10 +78,10 @@ func list[L client.ObjectList](ctx context.Context, kube client.Reader, into L, 
 	for {
 		page := append(slices.Clone(options), client.Limit(kubePage), client.Continue(next))
 		if err := kube.List(ctx, into, page...); err != nil {
-			return count, fmt.Errorf("listing: %w", err)
+			return count, err
 		}
+		count += meta.LenList(into)
 		take(into)
-		count++
 		if next = into.GetContinue(); next == "" {
 			return count, nil
 		}
@@ -96,9 +96,9 @@ func trimmed[T any](items []T, trim func(*T)) []T {
 	return items
 }
 
-func trimMeta(meta *metav1.ObjectMeta) {
-	meta.ManagedFields = nil
-	delete(meta.Annotations, lastApplied)
+func trimMeta(object *metav1.ObjectMeta) {
+	object.ManagedFields = nil
+	delete(object.Annotations, lastApplied)
 }
 
 // trimNode leaves out what no rule needs and a large fleet has much of.

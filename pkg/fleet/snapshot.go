@@ -163,3 +163,24 @@ func (s *Snapshot) Why(source Source) string {
 		return string(source) + ": " + status.Reason
 	}
 }
+
+// Unreachable returns why the API server told nothing at all, or "" when it told something.
+func (s *Snapshot) Unreachable() string {
+	reasons := map[string]bool{}
+	for _, source := range []Source{SourceNodeClaims, SourceNodes, SourceNodePools, SourceEvents, SourceClusterUID} {
+		status := s.Sources[source]
+		if status.State == StateOK {
+			return ""
+		}
+		if status.State == StateFailed {
+			reasons[status.Reason] = true
+		}
+	}
+	if len(reasons) != 1 {
+		return "" // different things went wrong: each is told where it matters
+	}
+	for reason := range reasons {
+		return reason
+	}
+	return ""
+}

@@ -14,6 +14,8 @@ import (
 const (
 	label  = 14
 	source = 10
+	// checksAtMost are named where they were not made; more are counted.
+	checksAtMost = 5
 )
 
 // Report prints a doctor's report in full.
@@ -179,7 +181,7 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 		fmt.Fprintln(to)
 	}
 	t.notChecked(to, r)
-	if r.Healthy() {
+	if r.Healthy() || len(r.Passed) == 0 {
 		return
 	}
 	fmt.Fprintf(to, "%s %s passed", t.Symbol(MarkOK), Count(len(r.Passed), "check"))
@@ -191,7 +193,11 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 
 func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 	for _, n := range byReason(r.NotChecked) {
-		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), strings.Join(n.checks, " "), n.reason), t.Width, 4))
+		checks := strings.Join(n.checks, " ")
+		if len(n.checks) > checksAtMost && !t.Wide {
+			checks = Count(len(n.checks), "check")
+		}
+		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, n.reason), t.Width, 4))
 	}
 }
 
