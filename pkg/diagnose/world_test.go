@@ -153,3 +153,5 @@ func pod(name, node string, labels, annotations map[string]string) corev1.Pod {
 func console(line string) string {
 	return "[    1.000000] [talos] [initramfs] booting Talos v1.13.0\n[    3.000000] [talos] fetching machine config from AWS\n[   38.400000] " + line + "\n"
 }
+
+func ownerOf(claimUID string) vm.Owner { return vm.Owner{NodeClaimUID: claimUID} }

@@ -1,0 +1,104 @@
+package diagnose_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// sleepless is a cluster with several troubles at once: what kpo's screens are shown by.
+func sleepless() *fleet.Snapshot {
+	s := healthy("default-web11")
+	for i, change := range []func(*fleet.Snapshot){
+		scenarios()["KPO207"].trouble, scenarios()["KPO207"].trouble, scenarios()["KPO501"].trouble, scenarios()["KPO601"].trouble, scenarios()["KPO406"].trouble,
+	} {
+		one := healthy()
+		add(one, fmt.Sprintf("default-%dxk2p", i), i+1)
+		change(one)
+		s.NodeClaims, s.Nodes, s.VMs = append(s.NodeClaims, one.NodeClaims...), append(s.Nodes, one.Nodes...), append(s.VMs, one.VMs...)
+		s.Pods, s.Budgets = append(s.Pods, one.Pods...), append(s.Budgets, one.Budgets...)
+		for id, text := range one.Consoles {
+			s.Consoles[id] = text
+		}
+	}
+	for i := range s.VMs {
+		s.VMs[i].EURPerHour = 0.171
+	}
+	s.Sources[fleet.SourceQuotas] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "ReadQuotas: 4 AccessDenied: not allowed (request 9f0c)"}
+	s.Quotas = nil
+	return s
+}
+
+func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
+	for name, s := range map[string]*fleet.Snapshot{"sleepless": sleepless(), "healthy": healthy("default-7xk2p", "default-9qqzz")} {
+		golden(t, filepath.Join("..", "..", "..", "cmd", "kpo", "testdata", name), s)
+		loaded, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(diagnose.Run(s, diagnose.Checks()), diagnose.Run(loaded, diagnose.Checks())); diff != "" {
+			t.Errorf("%s: a file is judged otherwise than what it was made of:\n%s", name, diff)
+		}
+	}
+}
+
+func TestOrphansHaveTheirVerdicts(t *testing.T) {
+	token := healthy().Cluster.Owned()
+	for verdict, change := range map[string]func(*fleet.Snapshot){
+		diagnose.Orphan:    func(*fleet.Snapshot) {},
+		diagnose.Young:     func(s *fleet.Snapshot) { s.VMs[0].CreatedAt = now().Add(-time.Minute) },
+		diagnose.Deleting:  func(s *fleet.Snapshot) { s.VMs[0].State = "shutting-down" },
+		diagnose.Protected: func(s *fleet.Snapshot) { s.VMs[0].Protected = true },
+		diagnose.Foreign:   func(s *fleet.Snapshot) { s.VMs[0].Tags["karpenter.outscale.com/cluster-uid"] = "another" },
+		diagnose.Untagged: func(s *fleet.Snapshot) {
+			s.VMs[0].Tags, s.VMs[0].ClientToken = nil, token.Token(ownerOf("gone"), "tinav6.c4r8p1", "subnet-1")
+		},
+		diagnose.NodeAlive: func(s *fleet.Snapshot) {
+			spare := healthy("default-7xk2p")
+			s.Nodes = append(s.Nodes, spare.Nodes[0])
+		},
+	} {
+		s := troubled(func(s *fleet.Snapshot) { s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:] })
+		change(s)
+		found := diagnose.Orphans(s)
+		if len(found) != 1 || found[0].Verdict != verdict {
+			t.Errorf("%+v, want one %s", found, verdict)
+			continue
+		}
+		if deletable := found[0].Deletable(); deletable != slices.Contains([]string{diagnose.Orphan, diagnose.Untagged}, verdict) {
+			t.Errorf("%s: deletable %v", verdict, deletable)
+		}
+	}
+}
+
+func TestVMThatAClaimIsLaunchingIsNoOrphan(t *testing.T) {
+	s := troubled(func(s *fleet.Snapshot) {
+		claim := &s.NodeClaims[0]
+		claim.Status.ProviderID, claim.Status.NodeName = "", ""
+		s.VMs[0].ClientToken = s.Cluster.Owned().Token(ownerOf(string(claim.UID)), "tinav6.c4r8p1", "subnet-1")
+		s.VMs[0].Tags = nil
+	})
+	if found := diagnose.Orphans(s); len(found) > 0 {
+		t.Errorf("orphans %+v", found)
+	}
+}
+
+func BenchmarkDoctor(b *testing.B) {
+	s := healthy()
+	for i := range 2000 {
+		add(s, fmt.Sprintf("default-%05d", i), i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := diagnose.Run(s, diagnose.Checks()); !r.Healthy() {
+			b.Fatal(r.Problems)
+		}
+	}
+}
