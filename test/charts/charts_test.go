@@ -15,11 +15,11 @@ import (
 func TestChartsLint(t *testing.T) {
 	t.Parallel()
 	for _, values := range []string{"minimal-values.yaml", "full-values.yaml"} {
-		if out, err := helm(t, "lint", root(t, "charts", chart), "--strict", "--values", root(t, "charts", chart, "ci", values)); err != nil {
+		if out, err := run(t, "lint", chart, "--strict", "--values", root(t, "charts", chart, "ci", values)); err != nil {
 			t.Errorf("%s: %v\n%s", values, err, out)
 		}
 	}
-	if out, err := helm(t, "lint", root(t, "charts", crdChart), "--strict"); err != nil {
+	if out, err := run(t, "lint", crdChart, "--strict"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -50,7 +50,7 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 		"podDisruptionBudget.maxUnavailable=half": "/podDisruptionBudget/maxUnavailable",
 		"credential.secretName=other":             "'credential'",
 	} {
-		out, err := helm(t, "template", root(t, "charts", chart), "--values", root(t, "charts", chart, "ci", "minimal-values.yaml"), "--set", set)
+		out, err := run(t, "template", chart, "--values", root(t, "charts", chart, "ci", "minimal-values.yaml"), "--set", set)
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("--set %s: error %v, want one that names %s\n%.200s", set, err, field, out)
 		}
@@ -59,7 +59,7 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 
 func TestRequiredValuesHaveNoDefault(t *testing.T) {
 	t.Parallel()
-	_, err := helm(t, "template", root(t, "charts", chart))
+	_, err := run(t, "template", chart)
 	if err == nil || !strings.Contains(err.Error(), "/settings/clusterName") || !strings.Contains(err.Error(), "/settings/region") {
 		t.Errorf("error %v, want one that names both", err)
 	}
@@ -146,7 +146,7 @@ func files(t testing.TB, dir string, into map[string]string) {
 func TestDefinitionsStayWhenTheChartGoes(t *testing.T) {
 	t.Parallel()
 	const policy = "helm.sh/resource-policy"
-	kept, dropped := renderCRDs(t), renderCRDs(t, "--set", "keep=false,capacityBuffers=false")
+	kept, dropped := template(t, crdChart), template(t, crdChart, "--set", "keep=false,capacityBuffers=false")
 	if len(kept) != 5 || len(dropped) != 4 {
 		t.Errorf("%d definitions, and %d without capacity buffers", len(kept), len(dropped))
 	}

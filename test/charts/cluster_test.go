@@ -35,7 +35,7 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &cluster{t, admin, client.WithFieldValidation(kube, metav1.FieldValidationStrict)}
-	for _, o := range renderCRDs(t) {
+	for _, o := range template(t, crdChart) {
 		c.apply(o)
 	}
 	for _, r := range []release{minimal(), full()} {

@@ -1,24 +1,17 @@
 package charts_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/gobuild"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/helm"
 )
 
 const (
@@ -36,15 +29,11 @@ func root(t testing.TB, path ...string) string {
 	return filepath.Join(append([]string{dir}, path...)...)
 }
 
-// helm runs the helm that tools/helm pins, for the version of Kubernetes that the other tests run.
-func helm(t testing.TB, command, name string, args ...string) (string, error) {
+// run runs helm on a chart.
+func run(t testing.TB, command, name string, args ...string) (string, error) {
 	t.Helper()
-	binary := gobuild.Program{Title: "helm", Dir: "tools/helm", Package: "helm.sh/helm/v3/cmd/helm", Output: root(t, "bin", "helm")}
-	if err := binary.Once(t.Context(), t.Output()); err != nil {
-		t.Fatal(err)
-	}
-	touch(t, name)
-	return run(t.Context(), binary.Output, append([]string{command}, append(args, "--kube-version", controlplane.KubernetesVersion, name)...)...)
+	touch(t, root(t, "charts", name))
+	return helm.Run(t.Context(), t.Output(), command, name, args...)
 }
 
 // touch reads the chart, so that the go tool knows that a change of it makes the result of the test void.
@@ -61,16 +50,6 @@ func touch(t testing.TB, dir string) {
 	}
 }
 
-func run(ctx context.Context, binary string, args ...string) (string, error) {
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("%w\n%s", err, stderr.String())
-	}
-	return stdout.String(), nil
-}
-
 // release is what one would install.
 type release struct {
 	name, namespace, values string
@@ -82,40 +61,19 @@ func full() release    { return release{"full", "full", "full-values.yaml"} }
 // render returns the objects of a release.
 func (r release) render(t testing.TB, args ...string) []*unstructured.Unstructured {
 	t.Helper()
-	out, err := helm(t, "template", root(t, "charts", chart),
-		append([]string{"--namespace", r.namespace, "--name-template", r.name, "--values", root(t, "charts", chart, "ci", r.values)}, args...)...)
+	return template(t, chart, append([]string{
+		"--namespace", r.namespace, "--name-template", r.name, "--values", root(t, "charts", chart, "ci", r.values),
+	}, args...)...)
+}
+
+func template(t testing.TB, name string, args ...string) []*unstructured.Unstructured {
+	t.Helper()
+	touch(t, root(t, "charts", name))
+	out, err := helm.Template(t.Context(), t.Output(), name, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decode(t, out)
-}
-
-func renderCRDs(t testing.TB, args ...string) []*unstructured.Unstructured {
-	t.Helper()
-	out, err := helm(t, "template", root(t, "charts", crdChart), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return decode(t, out)
-}
-
-func decode(t testing.TB, text string) []*unstructured.Unstructured {
-	t.Helper()
-	var out []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-	for {
-		var object unstructured.Unstructured
-		err := decoder.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatalf("reading what helm renders: %v", err)
-		}
-		if len(object.Object) > 0 {
-			out = append(out, &object)
-		}
-	}
+	return out
 }
 
 // find reads the object of a kind whose name ends so.
