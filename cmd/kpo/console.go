@@ -40,7 +40,7 @@ func newConsole(a *app) *cobra.Command {
 		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong", Args: cobra.ExactArgs(1),
 		Long: "Read a VM's console: how far it booted, and what went wrong. Outscale keeps the last 64 KiB.\n" +
 			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is, 2 could not look.",
-		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep 'error|fail'\n  kubectl kpo console default-7xk2p --save boot.log",
+		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep error\n  kubectl kpo console default-7xk2p --save boot.log",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.console(cmd.Context(), o, options, args[0])
@@ -256,7 +256,7 @@ func failure(report bootlog.Report, stage bootlog.Stage) string {
 	}
 	for _, f := range report.Findings {
 		if f.Stage == stage.Name && !f.Over && f.Severity >= bootlog.Warning {
-			return f.Diagnosis
+			return "stopped here: " + f.ID
 		}
 	}
 	return ""

@@ -29,14 +29,11 @@ func newDoctor(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := diagnose.Run(s, diagnose.Checks())
 			machines, err := targets(s.Machines(), args)
 			if err != nil {
 				return err
 			}
-			if len(args) > 0 {
-				report = report.About(related(machines))
-			}
+			report := diagnose.Run(s, diagnose.Checks(), related(machines)...)
 			if err := a.printReport(o, s, report, machines); err != nil {
 				return err
 			}

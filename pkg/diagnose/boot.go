@@ -113,7 +113,7 @@ func (w *World) consoleFindings(id string) Verdict {
 		f := registering(m, cause.Diagnosis)
 		f.Fix = cause.Remedy
 		f.Evidence = append([]Evidence{{
-			Source: "console", Text: fmt.Sprintf("%s %s", m.VM.ID, short(withoutUptime(cause.Text))), At: at(m, cause),
+			Source: "console", Text: short(withoutUptime(cause.Text)), At: at(m, cause),
 		}}, f.Evidence...)
 		out.Findings = append(out.Findings, f)
 	}

@@ -13,8 +13,8 @@ import (
 // evidenceAtMost keeps a problem of a hundred machines readable: they share their cause, and mostly their evidence.
 const evidenceAtMost = 4
 
-// Run judges a Snapshot by the checks.
-func Run(s *fleet.Snapshot, checks []Check) Report {
+// Run judges a Snapshot by the checks. With names, only findings about one of them are reported.
+func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
 	world := newWorld(s)
 	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}}
 	found := map[string][]Finding{}
@@ -34,7 +34,7 @@ func Run(s *fleet.Snapshot, checks []Check) Report {
 		}
 	}
 	for _, check := range checks {
-		report.Problems = append(report.Problems, group(check, world.unexplained(check, found))...)
+		report.Problems = append(report.Problems, group(check, about(world.unexplained(check, found), names))...)
 	}
 	slices.SortStableFunc(report.Problems, func(a, b Problem) int {
 		return cmp.Or(
@@ -139,19 +139,12 @@ func (p *Problem) addEvidence(evidence []Evidence) {
 	}
 }
 
-// About leaves only what concerns one of the names: for a doctor who was asked about some machines.
-func (r Report) About(names []string) Report {
-	out := Report{NotChecked: r.NotChecked, Passed: r.Passed, Problems: []Problem{}}
-	for _, p := range r.Problems {
-		concerned := func(ref Ref) bool {
-			return slices.Contains(names, ref.Name) || ref.VM != "" && slices.Contains(names, ref.VM)
-		}
-		if slices.ContainsFunc(p.Subjects, concerned) {
-			p.Subjects = slices.DeleteFunc(slices.Clone(p.Subjects), func(ref Ref) bool { return !concerned(ref) })
-			out.Problems = append(out.Problems, p)
-		}
-	}
-	return out
+// about leaves the findings that concern one of the names, all of them without any name.
+func about(findings []Finding, names []string) []Finding {
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		concerned := slices.Contains(names, f.Subject.Name) || f.Subject.VM != "" && slices.Contains(names, f.Subject.VM)
+		return len(names) > 0 && !concerned
+	})
 }
 
 // Healthy tells whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.

@@ -68,6 +68,7 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.kubernetes(ctx)
 	g.identify(vms)
 	g.confirm(ctx, vms)
+	g.price(ctx)
 	g.suspects(ctx)
 	g.s.sort()
 	return g.s
@@ -170,7 +171,6 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 			g.s.OtherVMs++
 		}
 	}
-	g.price(ctx)
 }
 
 // namedVMs are the VMs that NodeClaims and Nodes refer to.
