@@ -29,6 +29,7 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 	for set, field := range map[string]string{
 		"settings.clusterName=":                   "/settings/clusterName",
 		"settings.clusterName=a b":                "/settings/clusterName",
+		"settings.clusterID=":                     "/settings/clusterID",
 		"settings.region=":                        "/settings/region",
 		"settings.region=eu-west-2a":              "/settings/region",
 		"settings.endpoint=api.example.com":       "/settings/endpoint",
@@ -60,8 +61,8 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 func TestRequiredValuesHaveNoDefault(t *testing.T) {
 	t.Parallel()
 	_, err := run(t, "template", chart)
-	if err == nil || !strings.Contains(err.Error(), "/settings/clusterName") || !strings.Contains(err.Error(), "/settings/region") {
-		t.Errorf("error %v, want one that names both", err)
+	if err == nil || !strings.Contains(err.Error(), "/settings/clusterName") || !strings.Contains(err.Error(), "/settings/clusterID") || !strings.Contains(err.Error(), "/settings/region") {
+		t.Errorf("error %v, want one that names all three", err)
 	}
 }
 

@@ -89,7 +89,7 @@ func TestDefaultsAreThoseOfTheController(t *testing.T) {
 	env := environment(t, minimal())
 	defaults := oapi.DefaultOptions("")
 	want := map[string]string{
-		"CLUSTER_NAME": "test", "OSC_REGION": "eu-west-2", "TAGS_IN_USER_DATA": "true",
+		"CLUSTER_NAME": "test", "OSC_CLUSTER_ID": "test-1", "OSC_REGION": "eu-west-2", "TAGS_IN_USER_DATA": "true",
 		"OAPI_RATE_LIMIT":     strconv.FormatFloat(defaults.RateLimit, 'f', -1, 64),
 		"OAPI_RETRY_COUNT":    strconv.Itoa(defaults.Retries),
 		"OAPI_RETRY_WAIT_MIN": defaults.RetryWait.String(), "OAPI_RETRY_WAIT_MAX": defaults.MaxRetryWait.String(),
@@ -111,7 +111,7 @@ func TestDefaultsAreThoseOfTheController(t *testing.T) {
 	if diff := cmp.Diff(coreoptions.DefaultFeatureGates(), gates, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "inputStr" }, cmp.Ignore())); diff != "" {
 		t.Errorf("feature gates (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"OSC_CLUSTER_ID", "OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE"} {
+	for _, name := range []string{"OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE"} {
 		if _, set := env[name]; set {
 			t.Errorf("%s is set without a value for it", name)
 		}

@@ -2,10 +2,8 @@
 {{- define "karpenter.env" -}}
 - name: CLUSTER_NAME
   value: {{ .Values.settings.clusterName | quote }}
-{{- with .Values.settings.clusterID }}
 - name: OSC_CLUSTER_ID
-  value: {{ . | quote }}
-{{- end }}
+  value: {{ .Values.settings.clusterID | quote }}
 - name: OSC_REGION
   value: {{ .Values.settings.region | quote }}
 {{- with .Values.settings.endpoint }}
