@@ -1,0 +1,115 @@
+package charts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// pages are the documents that these tests judge.
+func pages(t testing.TB) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, name := range []string{"install.md", "troubleshooting.md"} {
+		content, err := os.ReadFile(root(t, "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = string(content)
+	}
+	return out
+}
+
+func TestDocsNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	for name, text := range pages(t) {
+		found := 0
+		for _, groups := range regexp.MustCompile(`\]\(([^)]+)\)|\b((?:charts|examples|policies)/[\w./-]+)`).FindAllStringSubmatch(text, -1) {
+			path := filepath.Join("docs", groups[1])
+			switch {
+			case strings.Contains(groups[1], "://"):
+				continue
+			case groups[2] != "":
+				path = groups[2]
+			}
+			found++
+			if _, err := os.Stat(root(t, path)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s names no file", name)
+		}
+	}
+}
+
+func TestDocsSetValuesThatExist(t *testing.T) {
+	t.Parallel()
+	var values map[string]any
+	read(t, root(t, "charts", chart, "values.yaml"), &values)
+	for name, text := range pages(t) {
+		for _, groups := range regexp.MustCompile("(?:--set |`)((?:settings|credentials|bootstrapTokens|workerConfigSecrets)[\\w.]*)").FindAllStringSubmatch(text, -1) {
+			var at any = values
+			for key := range strings.SplitSeq(groups[1], ".") {
+				below, _ := at.(map[string]any)
+				value, ok := below[key]
+				if !ok {
+					t.Errorf("%s: the chart has no value %s", name, groups[1])
+					break
+				}
+				at = value
+			}
+		}
+	}
+}
+
+// TestDocsCallTheAPIAsItIs checks calls and parameters against the SDK.
+func TestDocsCallTheAPIAsItIs(t *testing.T) {
+	t.Parallel()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/outscale/osc-sdk-go/v2").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for name, text := range pages(t) {
+		for _, command := range strings.Split(text, "osc-cli api ")[1:] {
+			command, _, _ = strings.Cut(command, "`")
+			call := regexp.MustCompile(`^\w+`).FindString(command)
+			calls++
+			model := regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(call, "${1}_${2}")
+			source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "model_"+strings.ToLower(model)+"_request.go"))
+			if err != nil {
+				t.Errorf("%s: no call %s: %v", name, call, err)
+				continue
+			}
+			for _, parameter := range regexp.MustCompile(`--(\w+)`).FindAllStringSubmatch(command, -1) {
+				if !regexp.MustCompile(`json:"` + parameter[1] + `[,"]`).Match(source) {
+					t.Errorf("%s: %s has no %s", name, call, parameter[1])
+				}
+			}
+		}
+	}
+	if calls < 8 {
+		t.Errorf("only %d calls were found", calls)
+	}
+}
+
+func TestDocsNameCommandsOfKpo(t *testing.T) {
+	t.Parallel()
+	uses := literals(t, module+"/cmd/kpo")
+	names := map[string]bool{}
+	for use := range uses {
+		name, _, _ := strings.Cut(use, " ")
+		names[name] = true
+	}
+	for page, text := range pages(t) {
+		for _, groups := range regexp.MustCompile(`kubectl kpo (\w+)`).FindAllStringSubmatch(text, -1) {
+			if !names[groups[1]] {
+				t.Errorf("%s: kpo has no command %s", page, groups[1])
+			}
+		}
+	}
+}
