@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -56,7 +55,7 @@ func parseConfig(args []string) (*config, error) {
 func (c *config) addFlags(fs *coreoptions.FlagSet) {
 	c.api = oapi.DefaultOptions("")
 	fs.StringVar(&c.clusterName, "cluster-name", os.Getenv("CLUSTER_NAME"), "Name of the cluster. It marks the cluster's VMs in the tag karpenter.sh/managed-by and must not change. Required.")
-	fs.StringVar(&c.clusterID, "cluster-id", os.Getenv("OSC_CLUSTER_ID"), "Cluster ID of the Outscale cloud controller manager, the <id> in the tag OscK8sClusterID/<id>. The cluster's name if empty.")
+	fs.StringVar(&c.clusterID, "cluster-id", os.Getenv("OSC_CLUSTER_ID"), "Cluster ID of the Outscale cloud controller manager, the <id> in the tag OscK8sClusterID/<id>. Required: with another one, the CCM deletes every node that joins.")
 	fs.Float64Var(&c.api.RateLimit, "oapi-rate-limit", fromEnv(c, "OAPI_RATE_LIMIT", c.api.RateLimit, parseFloat), "Calls to the Outscale API per second, all kinds together.")
 	fs.IntVar(&c.api.Retries, "oapi-retry-count", fromEnv(c, "OAPI_RETRY_COUNT", c.api.Retries, strconv.Atoi), "How often a throttled or failed call is repeated.")
 	fs.DurationVar(&c.api.RetryWait, "oapi-retry-wait-min", fromEnv(c, "OAPI_RETRY_WAIT_MIN", c.api.RetryWait, time.ParseDuration), "Pause before the first repetition of a call; it doubles with each.")
@@ -71,7 +70,9 @@ func (c *config) check() error {
 	if c.clusterName == "" {
 		c.invalid = append(c.invalid, errors.New("--cluster-name (CLUSTER_NAME) is required"))
 	}
-	c.clusterID = cmp.Or(c.clusterID, c.clusterName)
+	if c.clusterID == "" {
+		c.invalid = append(c.invalid, errors.New("--cluster-id (OSC_CLUSTER_ID) is required: the cluster ID of the Outscale cloud controller manager, see the tag OscK8sClusterID/<id> of your control plane's VMs"))
+	}
 	c.api.UserAgent = fmt.Sprintf("karpenter-provider-outscale/%s (%s)", version.Version, c.clusterName)
 	if c.instanceTypesFile != "" {
 		content, err := os.ReadFile(c.instanceTypesFile)

@@ -68,7 +68,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), op.EventRecorder),
 			catalog.NewController(prices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
-			garbagecollection.NewController(op.Clock, uncached, vms),
+			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
 		).
 		Start(ctx)
 	return nil

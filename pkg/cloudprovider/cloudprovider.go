@@ -3,6 +3,7 @@ package cloudprovider
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/awslabs/operatorpkg/status"
@@ -35,6 +36,10 @@ type CloudProvider struct {
 	types    *instancetype.Provider
 	overlays *nodeoverlay.InstanceTypeStore
 	recorder events.Recorder
+
+	// since is when this process first launched something: whatever is older may be the work of another one.
+	firstCreate sync.Once
+	since       time.Time
 
 	unsure      *ttlcache.Cache[types.UID, bool]
 	fullSubnets *ttlcache.Cache[string, bool]

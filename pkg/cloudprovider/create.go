@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -20,12 +21,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-const (
-	// maxTries bounds the candidates of one Create: what was refused is remembered, and the next NodeClaim goes on there.
-	maxTries = 10
-	// fresh is the age up to which a NodeClaim cannot have been launched by a process before this one.
-	fresh = 10 * time.Second
-)
+// maxTries bounds the candidates of one Create: what was refused is remembered, and the next NodeClaim goes on there.
+const maxTries = 10
 
 // Create launches the VM of a NodeClaim and returns as soon as its ID is known: while any NodeClaim lacks one,
 // Karpenter's provisioner stands still.
@@ -39,26 +36,28 @@ func (c *CloudProvider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*k
 		return nil, cloudprovider.NewCreateError(err, "InstanceTypesFailed", "listing instance types failed: "+err.Error())
 	}
 	candidates := rank(claim, nodeClass, instanceTypes)
-	launched, err := c.adopt(ctx, claim, nodeClass, candidates)
+	launched, err := c.adopt(ctx, claim, nodeClass)
 	if errors.Is(err, vm.ErrNotFound) {
 		launched, err = c.launch(ctx, claim, nodeClass, candidates)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nodeClaimFor(claim, nodeClass, launched, instanceTypes), nil
+	return nodeClaimFor(claim, nodeClass, launched, c.typeOf(launched, nodeClass, instanceTypes)), nil
 }
 
 // adopt returns the VM that an earlier attempt launched: by a process that was killed, or by a call without an answer.
-func (c *CloudProvider) adopt(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidates []candidate) (vm.VM, error) {
-	whose := owner.Of(claim, nodeClass, "")
-	var attempts []vm.Request
-	if c.unsure.Has(claim.UID) || time.Since(claim.CreationTimestamp.Time) > fresh {
-		for _, candidate := range candidates {
-			attempts = append(attempts, vm.Request{Type: candidate.instanceType.Name, SubnetID: candidate.subnetID})
+//
+// Tags find it, except where they were lost. So a NodeClaim that is older than the first Create of this process, or whose
+// last attempt ended without a clear answer, is looked for among all VMs of the account.
+func (c *CloudProvider) adopt(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass) (vm.VM, error) {
+	c.firstCreate.Do(func() { c.since = time.Now() })
+	if c.unsure.Has(claim.UID) || claim.CreationTimestamp.Time.Before(c.since) {
+		if err := c.vms.Widen(ctx); err != nil {
+			return vm.VM{}, createError(err)
 		}
 	}
-	found, err := c.vms.Find(ctx, whose, attempts)
+	found, err := c.vms.Find(ctx, owner.Of(claim, nodeClass, ""))
 	switch {
 	case errors.Is(err, vm.ErrNotFound):
 		return vm.VM{}, err
@@ -78,7 +77,8 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 	refused := errNothingFits
 	tries := 0
 	for _, candidate := range candidates {
-		if !candidate.available || c.fullSubnets.Has(candidate.subnetID) {
+		// Asked anew: this loop itself, or another NodeClaim, may have been refused since the list was made.
+		if !candidate.available || c.fullSubnets.Has(candidate.subnetID) || !c.types.IsAvailable(candidate.instanceType.Name, candidate.subregion) {
 			continue
 		}
 		if tries++; tries > maxTries {
@@ -126,14 +126,22 @@ func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, n
 // secrets reads what the machine config is made of.
 func (c *CloudProvider) secrets(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass) ([]byte, string, error) {
 	workerConfig, err := talos.ReadWorkerConfig(ctx, c.uncached, nodeClass.Spec.Talos.WorkerConfigSecretRef)
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err), errors.Is(err, talos.ErrNoKey):
 		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+	case err != nil:
+		return nil, "", cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())
 	}
 	if nodeClass.Spec.Talos.BootstrapToken != v1alpha1.BootstrapTokenPerNodeClaim {
 		return workerConfig, "", nil
 	}
 	token, err := talos.BootstrapToken(ctx, c.uncached, c.kube, claim.UID, time.Now())
-	if err != nil {
+	switch {
+	case apierrors.IsForbidden(err), errors.Is(err, talos.ErrForeignToken):
+		// It will not get better by waiting, and a NodeClaim that waits stops all provisioning.
+		c.warn(claim, "BootstrapTokenFailed", err.Error())
+		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+	case err != nil:
 		return nil, "", cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())
 	}
 	return workerConfig, token, nil

@@ -3,6 +3,7 @@ package cloudprovider_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -193,8 +194,9 @@ func TestManyCreatesAtOnceMakeOneVMEachAndShareTheirReads(t *testing.T) {
 	if n := len(w.machines()); n != 20 {
 		t.Errorf("%d VMs, want 20", n)
 	}
-	if n := w.region.Calls()["ReadVms"]; n != 1 {
-		t.Errorf("%d calls of ReadVms, want 1 for all", n)
+	// The NodeClaims are older than this process' first launch: one wide read and one of the cluster serve all of them.
+	if n := w.region.Calls()["ReadVms"]; n != 2 {
+		t.Errorf("%d calls of ReadVms, want 2 for all", n)
 	}
 }
 
@@ -321,5 +323,63 @@ func TestAFaultOfThePlatformIsACreateErrorWithAReasonTheCRDTakes(t *testing.T) {
 				t.Errorf("reason %q, want %q", createError.ConditionReason, name)
 			}
 		})
+	}
+}
+
+func TestAnAdoptedVMOfAnotherImageHasDrifted(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := claim("default-a1")
+	if _, err := w.Create(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	w.nodeClass.Spec.ImageID = w.region.Fixture().OldImageID
+	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
+		t.Fatal(err)
+	}
+	w.restart(t)
+	adopted, err := w.Create(ctx(t), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Annotations = adopted.Annotations
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason == "" {
+		t.Errorf("reason %q, error %v: it would run the old image for ever", reason, err)
+	}
+}
+
+func TestAnAdoptedVMOfATypeThatIsNoLongerOfferedHasItsLabelsAndSize(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := claim("default-a1", in(v1alpha1.LabelGeneration, "6"))
+	if _, err := w.Create(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	w.nodeClass.Spec.InstanceTypes.Generations = []int32{7}
+	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
+		t.Fatal(err)
+	}
+	w.restart(t)
+	adopted, err := w.Create(ctx(t), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if adopted.Labels[v1alpha1.LabelGeneration] != "6" || adopted.Status.Capacity.Cpu().IsZero() {
+		t.Errorf("labels %v, capacity %v: the node would be replaced at once", adopted.Labels, adopted.Status.Capacity)
+	}
+}
+
+func TestALastingRefusalRestsTheCandidate(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	if err := w.region.AddFault(oapitest.Fault{Call: "CreateVms", Kind: oapitest.FaultError, Code: "4078", Status: 400, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Create(ctx(t), claim("default-a1")); !karp.IsNodeClassNotReadyError(err) {
+		t.Fatalf("got %v, want a NodeClassNotReadyError", err)
+	}
+	if _, err := w.Create(ctx(t), claim("default-a2")); err != nil {
+		t.Fatal(err)
+	}
+	refused := w.region.APILog()[slices.IndexFunc(w.region.APILog(), func(c oapitest.APICall) bool { return c.Code == "4078" })].Payload
+	if got := w.machines()[0]; strings.Contains(refused, got.Type) && strings.Contains(refused, got.SubnetID) {
+		t.Errorf("launched %s in %s again, which was refused just now", got.Type, got.SubnetID)
 	}
 }

@@ -69,8 +69,15 @@ func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tr
 	case oapi.MissingResource(err) != "":
 		// The NodeClass controller looks again when a NodeClaim of the class goes, and sets the condition.
 		return false, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("the %s of the NodeClass does not exist: %w", oapi.MissingResource(err), err))
+	case errors.Is(err, vm.ErrUserDataTooLong):
+		c.warn(claim, "UserDataTooLong", err.Error())
+		return false, cloudprovider.NewNodeClassNotReadyError(err)
+	case oapi.IsConflict(err):
+		return false, createError(err)
 	case oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err):
 		// A refusal that stays: as a CreateError it would stop all provisioning until the launch timeout.
+		// The candidate rests as one that is sold out does, or the next NodeClaim would be refused at once again.
+		c.types.MarkSoldOut(name, tried.subregion)
 		c.warn(claim, "LaunchRefused", err.Error())
 		return false, cloudprovider.NewNodeClassNotReadyError(err)
 	default:

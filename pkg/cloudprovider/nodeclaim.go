@@ -15,26 +15,37 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// nodeClaimFor fills a NodeClaim in from its VM.
-func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM, instanceTypes cloudprovider.InstanceTypes) *karpv1.NodeClaim {
+// nodeClaimFor fills a NodeClaim in from its VM and the type of that.
+func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
 	out := nodeClaimFrom(v)
 	out.Name = claim.Name
 	out.Annotations = map[string]string{
 		v1alpha1.AnnotationHash:        nodeClass.Hash(),
 		v1alpha1.AnnotationHashVersion: v1alpha1.HashVersion,
 	}
-	i := slices.IndexFunc(instanceTypes, func(t *cloudprovider.InstanceType) bool { return t.Name == v.Type })
-	if i < 0 {
-		// An adopted VM of a type that the NodeClass no longer has: its labels are known, its size Karpenter learns
-		// from the Node.
+	if v.ImageID != nodeClass.Spec.ImageID {
+		// Adopted, and made before the NodeClass changed: it has drifted already.
+		out.Annotations[v1alpha1.AnnotationHash] = "launched-from-" + v.ImageID
+	}
+	if instanceType == nil {
 		maps.Copy(out.Labels, claim.Labels)
 		maps.Copy(out.Labels, vmLabels(v))
 		return out
 	}
-	out.Labels = labels(claim, instanceTypes[i], v.Subregion)
-	out.Status.Capacity = nonZero(instanceTypes[i].Capacity)
-	out.Status.Allocatable = nonZero(instanceTypes[i].Allocatable())
+	out.Labels = labels(claim, instanceType, v.Subregion)
+	out.Status.Capacity = nonZero(instanceType.Capacity)
+	out.Status.Allocatable = nonZero(instanceType.Allocatable())
 	return out
+}
+
+// typeOf returns the type of a VM, which may be none that the NodeClass offers today when the VM was adopted. It is nil
+// for a name that says nothing of its size.
+func (c *CloudProvider) typeOf(v vm.VM, nodeClass *v1alpha1.OutscaleNodeClass, instanceTypes cloudprovider.InstanceTypes) *cloudprovider.InstanceType {
+	i := slices.IndexFunc(instanceTypes, func(t *cloudprovider.InstanceType) bool { return t.Name == v.Type })
+	if i >= 0 {
+		return instanceTypes[i]
+	}
+	return c.types.Describe(v.Type, nodeClass)
 }
 
 // nodeClaimFrom is what the VM alone tells. It never fails: one VM of an unknown type must not hide the fleet.

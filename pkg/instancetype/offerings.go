@@ -19,21 +19,25 @@ func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass, now time.Time) c
 	if len(offered) == 0 {
 		offered = tina(nodeClass.Spec.InstanceTypes)
 	}
+	out := make(cloudprovider.InstanceTypes, 0, len(offered))
+	for _, t := range offered {
+		out = append(out, p.instanceType(t, nodeClass, now))
+	}
+	return out
+}
+
+func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass, now time.Time) *cloudprovider.InstanceType {
 	subregions := Subregions(nodeClass)
 	kubelet := nodeClass.Spec.Kubelet.WithDefaults()
 	root := rootVolume(nodeClass)
-	out := make(cloudprovider.InstanceTypes, 0, len(offered))
-	for _, t := range offered {
-		size := capacity(t, root.sizeGiB, kubelet)
-		out = append(out, &cloudprovider.InstanceType{
-			Name:         t.Name,
-			Requirements: requirements(t, subregions),
-			Offerings:    p.offerings(t, subregions, root, now),
-			Capacity:     size,
-			Overhead:     overhead(size, kubelet),
-		})
+	size := capacity(t, root.sizeGiB, kubelet)
+	return &cloudprovider.InstanceType{
+		Name:         t.Name,
+		Requirements: requirements(t, subregions),
+		Offerings:    p.offerings(t, subregions, root, now),
+		Capacity:     size,
+		Overhead:     overhead(size, kubelet),
 	}
-	return out
 }
 
 // Subregions returns where the NodeClass can place VMs, sorted.

@@ -14,6 +14,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 )
 
+// maxBuilt bounds the memory for NodeClasses that no longer exist.
+const maxBuilt = 64
+
 // Provider builds instance types and remembers which of them cannot be had at the moment.
 type Provider struct {
 	prices      *pricing.Provider
@@ -49,10 +52,36 @@ func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Ins
 	defer p.mu.Unlock()
 	b := p.built[nodeClass.UID]
 	if b.key != key {
+		if len(p.built) > maxBuilt { // NodeClasses come and go; the few that are in use are built anew
+			clear(p.built)
+		}
 		b = built{key: key, list: p.build(nodeClass, now)}
 		p.built[nodeClass.UID] = b
 	}
 	return slices.Clone(b.list)
+}
+
+// IsAvailable tells whether nothing is known at this moment that speaks against a launch.
+func (p *Provider) IsAvailable(name, subregion string) bool {
+	t, ok := p.find(name)
+	return !ok || !p.unavailable.has(t, subregion, p.now())
+}
+
+// Describe returns a type that need not be among those of the NodeClass, or nil when its name does not tell its size.
+func (p *Provider) Describe(name string, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
+	t, ok := p.find(name)
+	if !ok {
+		return nil
+	}
+	return p.instanceType(t, nodeClass, p.now())
+}
+
+// find returns a type by its name: a static one, or a tina type.
+func (p *Provider) find(name string) (Type, bool) {
+	if i := slices.IndexFunc(p.static, func(t Type) bool { return t.Name == name }); i >= 0 {
+		return p.static[i], true
+	}
+	return Parse(name)
 }
 
 // MarkSoldOut keeps a type out of a subregion for a while: Outscale has no room for it.
@@ -73,7 +102,7 @@ func (p *Provider) MarkLaunched(name, subregion string) {
 // Limit keeps out what the account's quotas have no room for, for two minutes. Refused is the type that Outscale just
 // refused: where the numbers would have room for it, they are not the whole truth, and nothing is launched.
 func (p *Provider) Limit(room Room, refused string) {
-	if t, ok := Parse(refused); !ok || room.fits(t) {
+	if t, ok := p.find(refused); !ok || room.fits(t) {
 		room = Room{}
 	}
 	p.unavailable.limit(room, p.now().Add(quotaFor))

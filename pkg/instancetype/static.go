@@ -3,6 +3,7 @@ package instancetype
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -33,6 +34,8 @@ func ParseStatic(file []byte) ([]Type, error) {
 			return nil, fmt.Errorf("reading instance types: instanceTypes[%d].name %q is there twice", i, in.Name)
 		case ok && (in.VCores != 0 && in.VCores != t.VCores || in.MemoryGiB != 0 && in.MemoryGiB != t.MemoryGiB):
 			return nil, fmt.Errorf("reading instance types: instanceTypes[%d] %q has %d vCores and %d GiB by its name: remove vcores and memoryGiB", i, in.Name, t.VCores, t.MemoryGiB)
+		case !ok && strings.HasPrefix(in.Name, "tinav"):
+			return nil, fmt.Errorf("reading instance types: instanceTypes[%d].name %q: a tina type is written tinav6.c4r8p2, with its performance flag, as Outscale returns it", i, in.Name)
 		case !ok && (in.Name == "" || in.VCores <= 0 || in.MemoryGiB <= 0 || in.PricePerHour <= 0):
 			return nil, fmt.Errorf("reading instance types: instanceTypes[%d] %q is no tina type with a performance flag (tinav6.c4r8p2): it needs name, vcores, memoryGiB and pricePerHour", i, in.Name)
 		case in.PricePerHour < 0:

@@ -65,7 +65,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 		sdk:         osc.NewAPIClient(&configuration),
 		credentials: credentials,
 		options:     options,
-		limiter:     rate.NewLimiter(rate.Limit(options.RateLimit), max(1, int(options.RateLimit))),
+		limiter:     rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit)),
 		breaker:     newBreaker(time.Now),
 		metrics:     m,
 	}, nil
@@ -78,6 +78,13 @@ func (c *Client) unsigned() *Client {
 	return &public
 }
 
+// burst is how many calls may go out at once: fewer than the four that lock the account when a key is revoked between
+// two calls.
+func burst(rateLimit float64) int { return min(3, max(1, int(rateLimit/2))) }
+
+// maxRetryAfter is the longest pause that an answer can ask for: a caller without a deadline must not be lost for hours.
+const maxRetryAfter = 5 * time.Minute
+
 // call repeats an SDK call until it succeeds, cannot succeed, or the retries are used up. Each attempt goes through the
 // SDK again, because that signs it anew: a signature is valid for minutes only. All calls made here can be repeated:
 // reads, and writes with a client token or an idempotent effect.
@@ -89,7 +96,7 @@ func call[R any](ctx context.Context, c *Client, name string, do func(context.Co
 			return result, err
 		}
 		// Between half and all of the pause, so that callers throttled together do not come back together.
-		pause := max(wait/2+rand.N(wait/2+1), retryAfter(err)) //nolint:gosec // jitter needs no cryptography
+		pause := max(wait/2+rand.N(wait/2+1), min(retryAfter(err), maxRetryAfter)) //nolint:gosec // jitter needs no cryptography
 		wait = min(2*wait, c.options.MaxRetryWait)
 		timer := time.NewTimer(pause)
 		select {

@@ -13,6 +13,9 @@ import (
 	osc "github.com/outscale/osc-sdk-go/v2"
 )
 
+// maxDetails is how many bytes of the API's explanation are shown.
+const maxDetails = 200
+
 // errNotSent marks what never left this process: repeating it at once would not help.
 var errNotSent = errors.New("not sent")
 
@@ -35,12 +38,21 @@ type Error struct {
 func (e *Error) Error() string {
 	switch {
 	case e.Code != "":
-		return fmt.Sprintf("%s: %s %s: %s (request %s)", e.Call, e.Code, e.Type, e.Details, e.RequestID)
+		return fmt.Sprintf("%s: %s %s: %s (request %s)", e.Call, e.Code, e.Type, short(e.Details), e.RequestID)
 	case e.Status != 0:
 		return fmt.Sprintf("%s: HTTP %d: %v", e.Call, e.Status, e.cause)
 	default:
 		return fmt.Sprintf("%s: %v", e.Call, e.cause)
 	}
+}
+
+// short keeps the detail that matters. It ends up in events and conditions, and could quote what was sent: the start of
+// user data holds tags, and only what follows holds secrets.
+func short(details string) string {
+	if len(details) <= maxDetails {
+		return details
+	}
+	return strings.ToValidUTF8(details[:maxDetails], "") + "…"
 }
 
 // Unwrap returns what broke the call when the API did not answer, for instance a context's end.
@@ -132,6 +144,12 @@ func IsUnauthorized(err error) bool {
 
 // IsCapacity tells whether Outscale has no room for this VM type in this subregion at the moment (10001).
 func IsCapacity(err error) bool { return Code(err) == "10001" }
+
+// IsConflict tells whether the state of a resource refuses the call at the moment: 6000 to 6999 and 9000 to 9999.
+func IsConflict(err error) bool {
+	n := number(err)
+	return n >= 6000 && n < 7000 || n >= 9000 && n < 10000
+}
 
 // IsQuota tells whether a limit of the account is reached. 10000 to 10999 are quotas, except 10001, which is capacity.
 func IsQuota(err error) bool {

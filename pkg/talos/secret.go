@@ -26,6 +26,9 @@ const tokenLife = time.Hour
 // ErrNoKey means that the Secret is there and its key is not.
 var ErrNoKey = errors.New("the Secret has no key")
 
+// ErrForeignToken means that the Secret of a NodeClaim's bootstrap token exists and is somebody else's.
+var ErrForeignToken = errors.New("the Secret exists and is not of this NodeClaim")
+
 // ReadWorkerConfig reads the operator's worker config. The error names the Secret and the key.
 func ReadWorkerConfig(ctx context.Context, kube client.Reader, ref nodeclass.SecretKeyReference) ([]byte, error) {
 	var secret corev1.Secret
@@ -55,7 +58,7 @@ func BootstrapToken(ctx context.Context, reader client.Reader, writer client.Wri
 		return "", fmt.Errorf("making the bootstrap token in Secret %s: %w", key, err)
 	}
 	if owner := string(secret.Data["description"]); owner != description(string(claimUID)) {
-		return "", fmt.Errorf("making the bootstrap token: Secret %s exists and is not of this NodeClaim", key)
+		return "", fmt.Errorf("making the bootstrap token in Secret %s: %w", key, ErrForeignToken)
 	}
 	return id + "." + string(secret.Data["token-secret"]), nil
 }

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -47,15 +46,13 @@ func (p *Provider) deleteNow(ctx context.Context, ids []string) map[string]error
 		return results
 	}
 	if oapi.IsVMNotFound(err) {
-		err = errors.Join(ErrNotFound, err)
+		// One answer is no proof that a VM is gone, as everywhere: the next reads decide.
+		return results
 	}
 	for _, id := range ids {
 		results[id] = err
-		switch {
-		case err == nil:
+		if err == nil {
 			p.fleet.deleted(id, p.now())
-		case errors.Is(err, ErrNotFound):
-			p.fleet.forget(id)
 		}
 	}
 	return results
@@ -103,9 +100,10 @@ func (b *batcher) flush() {
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), batchSize)
-		for id, err := range b.run(ctx, ids[:n]) {
+		results := b.run(ctx, ids[:n])
+		for _, id := range ids[:n] {
 			for _, result := range waiting[id] {
-				result <- err
+				result <- results[id]
 			}
 		}
 		ids = ids[n:]

@@ -15,7 +15,7 @@ import (
 func TestVMOfANodeClaimIsFoundByItsTag(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	launched := w.running("default-a", "default-b")[0]
-	found, err := w.another("uid-1").Find(t.Context(), w.request("default-a").Owner, nil)
+	found, err := w.another("uid-1").Find(t.Context(), w.request("default-a").Owner)
 	if err != nil || found.ID != launched.ID {
 		t.Errorf("VM %q, %v, want %q", found.ID, err, launched.ID)
 	}
@@ -27,12 +27,13 @@ func TestVMOfANodeClaimIsFoundByItsTokenWhenTheTagsAreLost(t *testing.T) {
 	launched := w.running("default-a")[0]
 	w.StripTags(launched.ID)
 	restarted := w.another("uid-1")
-	if found, err := restarted.Find(t.Context(), request.Owner, nil); !errors.Is(err, vm.ErrNotFound) {
-		t.Errorf("without attempts: VM %+v, %v", found, err)
+	if found, err := restarted.Find(t.Context(), request.Owner); !errors.Is(err, vm.ErrNotFound) {
+		t.Errorf("without looking widely: VM %+v, %v", found, err)
 	}
-	elsewhere := request
-	elsewhere.SubnetID = w.fixture.Subnets[1].ID
-	found, err := restarted.Find(t.Context(), request.Owner, []vm.Request{elsewhere, request})
+	if err := restarted.Widen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found, err := restarted.Find(t.Context(), request.Owner)
 	if err != nil || found.ID != launched.ID {
 		t.Fatalf("VM %q, %v, want %q", found.ID, err, launched.ID)
 	}
@@ -51,7 +52,7 @@ func TestVMThatLeavesIsNotFoundForItsNodeClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if found, err := w.vms.Find(t.Context(), request.Owner, []vm.Request{request}); !errors.Is(err, vm.ErrNotFound) {
+		if found, err := w.vms.Find(t.Context(), request.Owner); !errors.Is(err, vm.ErrNotFound) {
 			t.Errorf("VM %+v, %v", found, err)
 		}
 		w.clock.Step(2 * time.Minute)
@@ -61,15 +62,14 @@ func TestVMThatLeavesIsNotFoundForItsNodeClaim(t *testing.T) {
 func TestFindFailsWhenItCannotLook(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultErrorBefore})
-	if _, err := w.vms.Find(t.Context(), w.request("default-a").Owner, nil); err == nil || errors.Is(err, vm.ErrNotFound) {
+	if _, err := w.vms.Find(t.Context(), w.request("default-a").Owner); err == nil || errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("error %v, want one that is not ErrNotFound: a second VM would be launched", err)
 	}
 	w.ClearFaults()
 	w.list()
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultErrorBefore})
-	request := w.request("default-a")
-	if _, err := w.vms.Find(t.Context(), request.Owner, []vm.Request{request}); err == nil || errors.Is(err, vm.ErrNotFound) {
-		t.Errorf("by token: error %v", err)
+	if err := w.vms.Widen(t.Context()); err == nil {
+		t.Error("looking widely: no error")
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	massAbsence = time.Minute
 	// launchAbsence is how long a VM that we launched may take to show up in reads at all.
 	launchAbsence = time.Minute
+	// remembered is how long the ID of a VM that is gone is kept: longer than Outscale lists a terminated one.
+	remembered = 2 * time.Hour
 	// settle is how long the tags of a launch may take to appear.
 	settle = 10 * time.Second
 )
@@ -26,7 +28,8 @@ type fleet struct {
 	readAt         time.Time
 	doubt          error // why the last read is not believed
 	vms            map[string]*record
-	gone           map[string]bool
+	gone           map[string]time.Time
+	widenedAt      time.Time
 	sectionIgnored bool
 }
 
@@ -41,7 +44,13 @@ type record struct {
 }
 
 func newFleet() *fleet {
-	return &fleet{vms: map[string]*record{}, gone: map[string]bool{}}
+	return &fleet{vms: map[string]*record{}, gone: map[string]time.Time{}}
+}
+
+func (f *fleet) widened(since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.widenedAt.After(since)
 }
 
 func (f *fleet) isFresh(since time.Time) bool {
@@ -76,7 +85,11 @@ func (f *fleet) remember(vms []VM) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, v := range vms {
-		if f.vms[v.ID] == nil && !f.gone[v.ID] {
+		known := f.vms[v.ID]
+		if known != nil && known.Subregion == "" {
+			known.Subregion = v.Subregion // whoever asked first knew the ID only
+		}
+		if _, gone := f.gone[v.ID]; known == nil && !gone {
 			v.State = StateUnknown
 			f.vms[v.ID] = &record{VM: v}
 		}
@@ -87,14 +100,6 @@ func (f *fleet) launched(v VM, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.vms[v.ID] = &record{VM: v, writtenAt: now, launched: true}
-}
-
-func (f *fleet) adopt(v VM, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.vms[v.ID] == nil {
-		f.vms[v.ID] = &record{VM: v, writtenAt: now}
-	}
 }
 
 func (f *fleet) tagged(id string, tags map[string]string, now time.Time) {
@@ -121,17 +126,11 @@ func (f *fleet) deleted(id string, now time.Time) {
 	}
 }
 
-func (f *fleet) forget(id string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.vms, id)
-	f.gone[id] = true
-}
-
 func (f *fleet) knows(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.vms[id] != nil || f.gone[id]
+	_, gone := f.gone[id]
+	return f.vms[id] != nil || gone
 }
 
 func (f *fleet) get(id string) (VM, bool) {

@@ -212,7 +212,7 @@ func TestAnotherClusterOfTheSameNameIsLeftAlone(t *testing.T) {
 	if diff := cmp.Diff([]string{ours.ID}, ids(w.list())); diff != "" {
 		t.Errorf("once it was asked for, their VM is listed (-want +got):\n%s", diff)
 	}
-	if _, err := w.vms.Find(t.Context(), theirs.Owner, []vm.Request{theirs}); !errors.Is(err, vm.ErrNotFound) {
+	if _, err := w.vms.Find(t.Context(), theirs.Owner); !errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("their VM was found: %v", err)
 	}
 }

@@ -2,11 +2,12 @@ package vm
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
-// update takes a read that began at started. It refuses an answer that lost much of the fleet, until later reads agree.
-func (f *fleet) update(cluster Cluster, read []VM, started time.Time) error {
+// update takes a read that began at started. An answer that lost much of the fleet is in doubt until later reads agree.
+func (f *fleet) update(cluster Cluster, read []VM, started time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	seen := map[string]bool{}
@@ -23,16 +24,16 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) error {
 	for _, r := range absent {
 		if started.Sub(r.absentSince) >= patience {
 			delete(f.vms, r.ID)
-			f.gone[r.ID] = true
+			f.gone[r.ID] = started
 		} else {
 			waiting++
 		}
 	}
 	f.readAt, f.doubt = started, nil
+	maps.DeleteFunc(f.gone, func(_ string, since time.Time) bool { return started.Sub(since) > remembered })
 	if patience == massAbsence && waiting > 0 {
 		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet", ErrNotBelieved, len(absent), len(f.vms), massAbsence)
 	}
-	return f.doubt
 }
 
 // see takes one VM of a read.
@@ -44,7 +45,7 @@ func (f *fleet) see(cluster Cluster, v VM, started time.Time) {
 	switch {
 	case v.State == StateTerminated:
 		delete(f.vms, v.ID)
-		f.gone[v.ID] = true
+		f.gone[v.ID] = started
 	case known == nil:
 		f.vms[v.ID] = &record{VM: v}
 	case known.writtenAt.After(started):
@@ -81,7 +82,7 @@ func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 		}
 		if r.Leaving() { // its end was to be expected, and is no reason for doubt
 			delete(f.vms, id)
-			f.gone[id] = true
+			f.gone[id] = started
 			continue
 		}
 		if r.absentSince.IsZero() {
@@ -90,4 +91,17 @@ func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 		out = append(out, r)
 	}
 	return out
+}
+
+// takeIn adds VMs that this cluster launched and that are not known.
+func (f *fleet) takeIn(cluster Cluster, all []VM, started time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.widenedAt = started
+	for _, v := range all {
+		_, gone := f.gone[v.ID]
+		if f.vms[v.ID] == nil && !gone && cluster.launched(v) {
+			f.vms[v.ID] = &record{VM: v}
+		}
+	}
 }

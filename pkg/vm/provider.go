@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
@@ -35,8 +35,11 @@ type Provider struct {
 	// reading holds one token: the right to read a new snapshot. A channel and not a mutex, since waiting for it must
 	// end with the caller's context.
 	reading chan struct{}
-	fleet   *fleet
-	deletes *batcher
+	// failed is the last failure of a read, kept by the holder of reading.
+	failed   error
+	failedAt time.Time
+	fleet    *fleet
+	deletes  *batcher
 }
 
 // NewProvider returns the provider of the VMs of a cluster.
@@ -59,7 +62,7 @@ func (p *Provider) Remember(vms ...VM) { p.fleet.remember(vms) }
 
 // List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error.
 func (p *Provider) List(ctx context.Context) ([]VM, error) {
-	if err := p.refresh(ctx, p.now().Add(-maxAge)); err != nil {
+	if err := p.refresh(ctx); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil
@@ -70,7 +73,7 @@ func (p *Provider) Get(ctx context.Context, id string) (VM, error) {
 	if !p.fleet.knows(id) {
 		p.fleet.remember([]VM{{ID: id, State: StateUnknown}})
 	}
-	if err := p.refresh(ctx, p.now().Add(-maxAge)); err != nil {
+	if err := p.refresh(ctx); err != nil {
 		return VM{}, err
 	}
 	v, ok := p.fleet.get(id)
@@ -80,33 +83,32 @@ func (p *Provider) Get(ctx context.Context, id string) (VM, error) {
 	return v, nil
 }
 
-// Find returns the VM of a NodeClaim, launched by an earlier attempt. Attempts are the types and subnets that may have
-// been tried: their client tokens find a VM even where the tags were lost.
-func (p *Provider) Find(ctx context.Context, owner Owner, attempts []Request) (VM, error) {
+// Find returns the VM of a NodeClaim that an earlier attempt launched. Where its tags may be lost, Widen comes first.
+func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
 	vms, err := p.List(ctx)
 	if err != nil {
 		return VM{}, err
 	}
-	if len(attempts) > 0 {
-		tokens := make([]string, len(attempts))
-		for i, a := range attempts {
-			tokens[i] = p.cluster.Token(owner, a.Type, a.SubnetID)
-		}
-		found, err := p.read(ctx, osc.FiltersVm{ClientTokens: &tokens})
-		if err != nil {
-			return VM{}, fmt.Errorf("looking for the VM of NodeClaim %q: %w", owner.NodeClaim, err)
-		}
-		vms = append(vms, found...)
-	}
 	for _, v := range vms {
-		if v.Tags[TagNodeClaimUID] == owner.NodeClaimUID || strings.HasPrefix(v.ClientToken, p.cluster.tokenPrefix(owner.NodeClaimUID)) {
-			if !v.Leaving() {
-				p.fleet.adopt(v, p.now())
-				return v, nil
-			}
+		if !v.Leaving() && p.cluster.Claims(owner.NodeClaimUID, v) {
+			return v, nil
 		}
 	}
 	return VM{}, fmt.Errorf("VM of NodeClaim %q: %w", owner.NodeClaim, ErrNotFound)
+}
+
+// Widen reads all VMs that the account has, and takes in those that this cluster launched and that no tag shows: their
+// client tokens do. It costs one call for each 1,000 VMs of the account, shared by all callers of 5 s.
+func (p *Provider) Widen(ctx context.Context) error {
+	return p.alone(ctx, p.fleet.widened, func() error {
+		started := p.now()
+		all, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
+		if err != nil {
+			return fmt.Errorf("looking for VMs without tags: %w", err)
+		}
+		p.fleet.takeIn(p.cluster, all, started)
+		return nil
+	})
 }
 
 // Console returns the last 64 KiB of the VM's console. It can hold secrets: mask them before showing it.
@@ -122,42 +124,72 @@ func (p *Provider) Console(ctx context.Context, id string) (string, error) {
 	return string(text), nil
 }
 
-// refresh makes the snapshot at least as new as since.
-func (p *Provider) refresh(ctx context.Context, since time.Time) error {
-	if p.fleet.isFresh(since) {
-		return p.fleet.doubted()
+// refresh makes the snapshot at most 5 s old.
+func (p *Provider) refresh(ctx context.Context) error {
+	err := p.alone(ctx, p.fleet.isFresh, func() error {
+		started := p.now()
+		listed, err := p.read(ctx, osc.FiltersVm{
+			// One value only: whether several mean "and" or "or" is not documented.
+			Tags:         &[]string{TagManagedBy + "=" + p.cluster.Name},
+			VmStateNames: aliveStates(),
+		})
+		if err != nil {
+			return fmt.Errorf("listing VMs: %w", err)
+		}
+		confirmed, err := p.readByID(ctx, p.fleet.absentFrom(listed))
+		if err != nil {
+			return fmt.Errorf("confirming VMs that are not listed: %w", err)
+		}
+		p.fleet.update(p.cluster, append(listed, confirmed...), started)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.fleet.doubted()
+}
+
+// alone runs a read unless one of the last 5 s serves. Callers that come meanwhile wait for it and share its result, its
+// failure too: in an outage they would otherwise queue up for one full round of retries each.
+func (p *Provider) alone(ctx context.Context, fresh func(since time.Time) bool, read func() error) error {
+	arrived := p.now()
+	if fresh(arrived.Add(-maxAge)) {
+		return nil
 	}
 	select {
 	case p.reading <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("waiting for a snapshot of the VMs: %w", ctx.Err())
+		return fmt.Errorf("waiting for a read of the VMs: %w", ctx.Err())
 	}
 	defer func() { <-p.reading }()
-	// Another caller may have read while this one waited.
-	if p.fleet.isFresh(since) {
-		return p.fleet.doubted()
+	if fresh(arrived.Add(-maxAge)) {
+		return nil
 	}
-	started := p.now()
-	listed, err := p.read(ctx, osc.FiltersVm{
-		// One value only: whether several mean "and" or "or" is not documented.
-		Tags:         &[]string{TagManagedBy + "=" + p.cluster.Name},
-		VmStateNames: &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, "quarantine"},
-	})
-	if err != nil {
-		return fmt.Errorf("listing VMs: %w", err)
+	if p.failed != nil && p.failedAt.After(arrived) {
+		return p.failed
 	}
-	confirmed, err := p.readByID(ctx, p.fleet.absentFrom(listed))
-	if err != nil {
-		return fmt.Errorf("confirming VMs that are not listed: %w", err)
+	err := read()
+	if ctx.Err() == nil { // what ended with one caller's context says nothing to the others
+		p.failed, p.failedAt = err, p.now()
 	}
-	return p.fleet.update(p.cluster, append(listed, confirmed...), started)
+	return err
 }
 
+func aliveStates() *[]string {
+	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, "quarantine"}
+}
+
+// readByID reads VMs in portions, since the number of values that a filter takes is not documented.
 func (p *Provider) readByID(ctx context.Context, ids []string) ([]VM, error) {
-	if len(ids) == 0 {
-		return nil, nil
+	var out []VM
+	for portion := range slices.Chunk(ids, 100) {
+		vms, err := p.read(ctx, osc.FiltersVm{VmIds: &portion})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, vms...)
 	}
-	return p.read(ctx, osc.FiltersVm{VmIds: &ids})
+	return out, nil
 }
 
 // read reads all pages. A page token that has expired restarts the listing: a part of it would be a lie.

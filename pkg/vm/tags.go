@@ -89,6 +89,11 @@ func (c Cluster) launched(v VM) bool { return strings.HasPrefix(v.ClientToken, c
 
 func (c Cluster) marker() string { return "kpo-" + digest(c.UID)[:12] + "-" }
 
+// Claims tells whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where that was lost.
+func (c Cluster) Claims(nodeClaimUID string, v VM) bool {
+	return v.Tags[TagNodeClaimUID] == nodeClaimUID || strings.HasPrefix(v.ClientToken, c.tokenPrefix(nodeClaimUID))
+}
+
 // Token returns the client token of one attempt: the same for every repetition, another for another candidate. It
 // names cluster and NodeClaim even when all tags are lost. 61 characters of the 64 that Outscale takes.
 func (c Cluster) Token(owner Owner, vmType, subnetID string) string {

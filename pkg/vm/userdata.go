@@ -19,7 +19,7 @@ func userData(tags map[string]string, guest []byte) (string, error) {
 	if len(tags) > 0 {
 		b.WriteString("-----BEGIN OUTSCALE SECTION-----\nfilter_private_section=true\n")
 		for _, key := range slices.Sorted(maps.Keys(tags)) {
-			// A line break would end the tag early: CreateTags adds such a tag later.
+			// A line break would end the tag early. The CRD refuses such tags; this keeps one from spoiling the others.
 			if !strings.ContainsAny(key+tags[key], "\r\n") {
 				fmt.Fprintf(&b, "tags.%s=%s\n", key, tags[key])
 			}
@@ -29,7 +29,7 @@ func userData(tags map[string]string, guest []byte) (string, error) {
 	b.Write(guest)
 	encoded := base64.StdEncoding.EncodeToString([]byte(b.String()))
 	if len(encoded) > maxUserData {
-		return "", fmt.Errorf("user data is %d bytes in base64, Outscale takes %d: shorten the worker config or the patches", len(encoded), maxUserData)
+		return "", fmt.Errorf("%w: it is %d bytes in base64, Outscale takes %d: shorten the worker config or the patches", ErrUserDataTooLong, len(encoded), maxUserData)
 	}
 	return encoded, nil
 }

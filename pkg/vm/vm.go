@@ -26,6 +26,9 @@ var ErrNotFound = errors.New("VM not found")
 // ErrNotBelieved means that Outscale's answer lacks so much of the fleet that it is more likely wrong than the fleet gone.
 var ErrNotBelieved = errors.New("the answer of Outscale is not believed")
 
+// ErrUserDataTooLong means that no VM can ever be made of this machine config.
+var ErrUserDataTooLong = errors.New("user data is too long")
+
 // VM is one virtual machine.
 type VM struct {
 	ID    string

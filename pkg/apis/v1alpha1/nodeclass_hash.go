@@ -11,7 +11,8 @@ import (
 const HashVersion = "v1"
 
 // Hash covers what a node is made from and cannot change afterwards. What bounds choices of new nodes (subnets,
-// instance types) or has a life of its own (the Secret's content, the bootstrap token) is left out.
+// instance types) or has a life of its own (the Secret's content, the bootstrap token) is left out. Core itself replaces
+// a node whose instance type or subregion the class no longer offers.
 func (in *OutscaleNodeClass) Hash() string {
 	static := in.Spec.DeepCopy()
 	static.SubnetIDs, static.SecurityGroupIDs = nil, nil

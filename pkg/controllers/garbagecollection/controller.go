@@ -1,13 +1,17 @@
-// Package garbagecollection deletes VMs whose NodeClaim is gone, and refuses to when there are too many of them.
+// Package garbagecollection deletes what has lost its other half: a VM whose NodeClaim is gone, and a NodeClaim whose VM
+// was gone before it became a node.
 package garbagecollection
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/awslabs/operatorpkg/reconciler"
 	"github.com/awslabs/operatorpkg/singleton"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	controllerruntime "sigs.k8s.io/controller-runtime"
@@ -15,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -25,68 +30,127 @@ const (
 	every = time.Minute
 	// minAge is more than the 5 minutes that Karpenter gives a launch: a younger VM may be about to be adopted.
 	minAge = 6 * time.Minute
+	// widely is how often VMs are looked for that no tag shows.
+	widely = 5 * time.Minute
+	// bootAge is how old a NodeClaim must be before its VM is expected to be there.
+	bootAge = time.Minute
 )
 
-// Controller deletes leaked VMs. It compares the cloud with the API server itself, never with a cache.
+// Controller compares the cloud with the API server itself, never with a cache.
 type Controller struct {
 	clock    clock.Clock
+	kube     client.Writer
 	uncached client.Reader
 	vms      *vm.Provider
+	recorder events.Recorder
 	// seen are the VMs that looked leaked in the sweep before.
-	seen map[string]bool
+	seen    map[string]bool
+	widened time.Time
 }
 
 // NewController returns the controller. Uncached must read from the API server.
-func NewController(clk clock.Clock, uncached client.Reader, vms *vm.Provider) *Controller {
-	return &Controller{clock: clk, uncached: uncached, vms: vms, seen: map[string]bool{}}
+func NewController(clk clock.Clock, kube client.Writer, uncached client.Reader, vms *vm.Provider, recorder events.Recorder) *Controller {
+	return &Controller{clock: clk, kube: kube, uncached: uncached, vms: vms, recorder: recorder, seen: map[string]bool{}}
 }
 
 func (c *Controller) Name() string { return "vm.garbagecollection" }
 
+// Reconcile is one sweep. Its errors are logged and not returned: a repetition at once would make two sweeps of one look.
 func (c *Controller) Reconcile(ctx context.Context) (reconciler.Result, error) {
+	if err := c.sweep(ctx); err != nil {
+		log.FromContext(ctx).Error(err, "sweep is incomplete", "reason", "GarbageCollectionIncomplete")
+	}
+	return reconciler.Result{RequeueAfter: every}, nil
+}
+
+func (c *Controller) sweep(ctx context.Context) error {
+	if c.clock.Since(c.widened) > widely {
+		if err := c.vms.Widen(ctx); err != nil {
+			return err
+		}
+		c.widened = c.clock.Now()
+	}
 	// VMs before NodeClaims: a NodeClaim that is made between the two reads then has no VM in the list yet, instead of a
 	// VM having no NodeClaim.
 	vms, err := c.vms.List(ctx)
 	if err != nil {
-		return reconciler.Result{}, fmt.Errorf("looking for leaked VMs: %w", err)
+		return fmt.Errorf("looking for leaked VMs: %w", err)
 	}
 	var claims karpv1.NodeClaimList
 	if err := c.uncached.List(ctx, &claims); err != nil {
-		return reconciler.Result{}, fmt.Errorf("looking for leaked VMs: listing NodeClaims: %w", err)
+		return fmt.Errorf("looking for leaked VMs: listing NodeClaims: %w", err)
 	}
-	suspects := c.suspects(vms, claims.Items)
-	leaked := c.confirmed(suspects)
+	return errors.Join(c.deleteVMs(ctx, vms, claims.Items), c.deleteNodeClaims(ctx, claims.Items))
+}
+
+// deleteVMs deletes what was leaked in this sweep and the one before, if that is not too much to be true.
+func (c *Controller) deleteVMs(ctx context.Context, vms []vm.VM, claims []karpv1.NodeClaim) error {
+	leaked := c.confirmed(c.suspects(vms, claims))
 	leakedVMs.Set(float64(len(leaked)))
 	if limit := max(1, len(vms)/10); len(leaked) > limit {
 		refusals.Inc()
 		log.FromContext(ctx).Error(nil, "too many VMs have no NodeClaim, none is deleted: look at them and delete them by hand",
 			"leaked", ids(leaked), "limit", limit, "reason", "GarbageCollectionRefused")
-		return reconciler.Result{RequeueAfter: every}, nil
+		return nil
 	}
+	var failed []error
 	for _, v := range leaked {
 		if err := c.vms.Delete(ctx, v.ID); err != nil {
-			return reconciler.Result{}, fmt.Errorf("deleting leaked VM %q: %w", v.ID, err)
+			failed = append(failed, fmt.Errorf("deleting leaked VM %q: %w", v.ID, err))
+			continue
 		}
 		deletions.Inc()
 		log.FromContext(ctx).Info("deleted leaked VM", "vm-id", v.ID, "instance-type", v.Type, "subregion", v.Subregion,
 			"NodeClaim", klog.KRef("", v.Tags[vm.TagNodeClaim]), "NodePool", klog.KRef("", v.Tags[vm.TagNodePool]), "reason", "Leaked")
 	}
-	return reconciler.Result{RequeueAfter: every}, nil
+	return errors.Join(failed...)
 }
 
-// suspects are old VMs that are proven to be ours and that no NodeClaim refers to, neither by UID nor by provider ID.
+// deleteNodeClaims deletes NodeClaims whose VM died before its node registered. Core looks at registered ones only, and
+// would wait 15 minutes for this one while its pods are pending.
+func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeClaim) error {
+	var failed []error
+	for _, claim := range claims {
+		id, err := utils.ParseProviderID(claim.Status.ProviderID)
+		booting := err == nil && claim.DeletionTimestamp.IsZero() && !claim.StatusConditions().IsTrue(karpv1.ConditionTypeRegistered)
+		if !booting || c.clock.Since(claim.CreationTimestamp.Time) < bootAge {
+			continue
+		}
+		_, err = c.vms.Get(ctx, id)
+		if !errors.Is(err, vm.ErrNotFound) {
+			failed = append(failed, err)
+			continue
+		}
+		if err := c.kube.Delete(ctx, &claim); client.IgnoreNotFound(err) != nil {
+			failed = append(failed, fmt.Errorf("deleting NodeClaim %q: %w", claim.Name, err))
+			continue
+		}
+		c.recorder.Publish(events.Event{
+			InvolvedObject: &claim, Type: corev1.EventTypeWarning, Reason: "VMGone",
+			Message: fmt.Sprintf("VM %s was terminated before its node registered", id), DedupeValues: []string{string(claim.UID)},
+		})
+		log.FromContext(ctx).Info("deleted NodeClaim whose VM is gone", "NodeClaim", klog.KObj(&claim), "vm-id", id, "reason", "VMGone")
+	}
+	return errors.Join(failed...)
+}
+
+// suspects are old VMs that are proven to be ours and that no NodeClaim refers to: neither by provider ID nor, as long as
+// it has none, by UID. A NodeClaim that has another VM does not protect this one.
 func (c *Controller) suspects(vms []vm.VM, claims []karpv1.NodeClaim) []vm.VM {
 	wanted := map[string]bool{}
+	var launching []string
 	for _, claim := range claims {
-		wanted[string(claim.UID)] = true
 		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
 			wanted[id] = true
+		} else {
+			launching = append(launching, string(claim.UID))
 		}
 	}
 	var out []vm.VM
 	for _, v := range vms {
+		isClaimed := func(uid string) bool { return c.vms.Cluster().Claims(uid, v) }
 		old := !v.CreatedAt.IsZero() && c.clock.Since(v.CreatedAt) > minAge
-		if old && !v.Leaving() && c.vms.Cluster().Owns(v) && !wanted[v.ID] && !wanted[v.Tags[vm.TagNodeClaimUID]] {
+		if old && !v.Leaving() && c.vms.IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
 			out = append(out, v)
 		}
 	}

@@ -7,14 +7,17 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/record"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -39,7 +42,7 @@ func newWorld(t *testing.T, n int) *world {
 	w := &world{region: &oapitest.Region{}, clock: clocktesting.NewFakeClock(time.Now())}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).Build()
 	w.vms = vm.NewProvider(account.Client(t, w.region), ours, vm.Options{TagsInUserData: true}, w.clock.Now)
-	w.controller = garbagecollection.NewController(w.clock, w.kube, w.vms)
+	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
 	for i := range n {
 		name := fmt.Sprintf("default-%02d", i)
 		w.launch(t, w.vms, name)
@@ -63,6 +66,23 @@ func (w *world) launch(t *testing.T, vms *vm.Provider, name string) string {
 		t.Fatal(err)
 	}
 	return v.ID
+}
+
+// restart replaces what knows the VMs, as a new process would.
+func (w *world) restart(t *testing.T) {
+	t.Helper()
+	w.vms = vm.NewProvider(account.Client(t, w.region), ours, vm.Options{TagsInUserData: true}, w.clock.Now)
+	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
+}
+
+// vmOf is the VM of a NodeClaim.
+func (w *world) vmOf(name string) string {
+	for _, v := range w.region.VMs() {
+		if v.Tags[vm.TagNodeClaim] == name {
+			return v.ID
+		}
+	}
+	return ""
 }
 
 // forget deletes a NodeClaim while nobody looks.
@@ -147,14 +167,99 @@ func TestNothingIsDeletedWhileNodeClaimsCannotBeRead(t *testing.T) {
 			return errors.New("the API server is away")
 		},
 	}).Build()
-	w.controller = garbagecollection.NewController(w.clock, blind, w.vms)
+	w.controller = garbagecollection.NewController(w.clock, w.kube, blind, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
 	for range 2 {
 		w.clock.Step(time.Minute)
-		if _, err := w.controller.Reconcile(t.Context()); err == nil {
-			t.Error("no error")
+		if _, err := w.controller.Reconcile(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if w.deletions() != 0 {
 		t.Error("deleted without having looked")
+	}
+}
+
+func TestAVMThatLostAllItsTagsIsFoundByItsClientToken(t *testing.T) {
+	w := newWorld(t, 12)
+	w.forget(t, "default-01")
+	for _, v := range w.region.VMs() {
+		if v.Tags[vm.TagNodeClaim] == "default-01" {
+			w.region.StripTags(v.ID)
+		}
+	}
+	w.clock.Step(10 * time.Minute)
+	w.restart(t)
+	w.sweep(t)
+	w.sweep(t)
+	if w.deletions() != 1 {
+		t.Errorf("%d deletions, want 1: a launch whose answer was lost would cost money for ever", w.deletions())
+	}
+}
+
+func TestASecondVMOfALiveNodeClaimIsLeaked(t *testing.T) {
+	w := newWorld(t, 3)
+	claim := &karpv1.NodeClaim{}
+	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "default-01"}, claim); err != nil {
+		t.Fatal(err)
+	}
+	first := w.vmOf("default-01")
+	claim.Status.ProviderID = "aws:///eu-west-2a/" + first
+	if err := w.kube.Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	fixture := w.region.Fixture()
+	second, err := w.vms.Launch(t.Context(), vm.Request{
+		Owner: vm.Owner{NodeClaim: "default-01", NodeClaimUID: "uid-default-01", NodeName: "default-01"}, Type: "tinav6.c4r8p2",
+		ImageID: fixture.ImageID, SubnetID: fixture.Subnets[0].ID, SecurityGroupIDs: []string{fixture.WorkerSecurityGroupID}, UserData: []byte("machine: {}\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	for _, v := range w.region.VMs() {
+		if leaving := v.State == "shutting-down" || v.State == "terminated"; leaving != (v.ID == second.ID) {
+			t.Errorf("VM %s of %q is %s", v.ID, v.Tags[vm.TagNodeClaim], v.State)
+		}
+	}
+}
+
+func TestANodeClaimWhoseVMDiedBeforeItRegisteredIsDeleted(t *testing.T) {
+	w := newWorld(t, 3)
+	claim := &karpv1.NodeClaim{}
+	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "default-01"}, claim); err != nil {
+		t.Fatal(err)
+	}
+	claim.Status.ProviderID = "aws:///eu-west-2a/" + w.vmOf("default-01")
+	claim.CreationTimestamp = metav1.NewTime(w.clock.Now())
+	if err := w.kube.Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	w.region.KillVM(w.vmOf("default-01"))
+	w.clock.Step(2 * time.Minute)
+	w.sweep(t)
+	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "default-01"}, claim); !apierrors.IsNotFound(err) {
+		t.Errorf("got %v: its pods would wait 15 minutes", err)
+	}
+}
+
+func TestOneVMThatCannotBeDeletedKeepsNoOtherAlive(t *testing.T) {
+	w := newWorld(t, 24)
+	w.forget(t, "default-01", "default-02")
+	if err := w.region.AddFault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400, Nth: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	gone := 0
+	for _, v := range w.region.VMs() {
+		if v.State == "shutting-down" || v.State == "terminated" {
+			gone++
+		}
+	}
+	if gone != 1 {
+		t.Errorf("%d deleted, want the other one", gone)
 	}
 }

@@ -170,3 +170,19 @@ func TestSecretsOfTheWorkerConfigNeverShowInTheStatus(t *testing.T) {
 		t.Errorf("TalosReady is %s: %q", talos.Status, talos.Message)
 	}
 }
+
+func TestASubnetThatIsNotFoundTakesNoInstanceTypesAway(t *testing.T) {
+	region := &oapitest.Region{}
+	good, err := reconcileOnce(t, region, newNodeClass(region), workerconfig.Secret(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The same class, seen with the credentials of an account that has other subnets.
+	got, err := reconcileOnce(t, &oapitest.Region{Seed: 7}, good, workerconfig.Secret(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.StatusConditions().Get("Ready").IsFalse() || len(got.Status.Subnets) != len(good.Status.Subnets) {
+		t.Errorf("Ready is %s, subnets %v: without subregions core would replace every node", got.StatusConditions().Get("Ready").Status, got.Status.Subnets)
+	}
+}

@@ -80,16 +80,32 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 		couldNotLook(nodeClass, v1alpha1.ConditionSecurityGroupsReady, "spec.securityGroupIds: "+err.Error())
 		return err
 	}
-	nodeClass.Status.Subnets = nil
 	netID := ""
 	for _, s := range subnets {
-		nodeClass.Status.Subnets = append(nodeClass.Status.Subnets, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: s.AvailableIPs})
 		netID = s.NetID
 	}
+	nodeClass.Status.Subnets = merge(nodeClass, subnets)
 	nodeClass.Status.Subregions = instancetype.Subregions(nodeClass)
 	setSubnets(conditions, nodeClass.Spec.SubnetIDs, subnets)
 	setGroups(conditions, nodeClass.Spec.SecurityGroupIDs, groups, netID)
 	return nil
+}
+
+// merge returns the subnets of the spec as they were found, or else as they were found before. One that is not found
+// makes the class not ready, but its nodes keep their instance types: without any, core would take them for drifted.
+func merge(nodeClass *v1alpha1.OutscaleNodeClass, found []discovery.Subnet) []v1alpha1.Subnet {
+	var out []v1alpha1.Subnet
+	for _, id := range nodeClass.Spec.SubnetIDs {
+		if i := slices.IndexFunc(found, func(s discovery.Subnet) bool { return s.ID == id }); i >= 0 {
+			out = append(out, v1alpha1.Subnet{ID: id, Subregion: found[i].Subregion, CIDR: found[i].CIDR, AvailableIPs: found[i].AvailableIPs})
+			continue
+		}
+		before := nodeClass.Status.Subnets
+		if i := slices.IndexFunc(before, func(s v1alpha1.Subnet) bool { return s.ID == id }); i >= 0 {
+			out = append(out, before[i])
+		}
+	}
+	return out
 }
 
 func setSubnets(conditions status.ConditionSet, want []string, found []discovery.Subnet) {

@@ -75,7 +75,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	case v.State == vm.StateUnknown || v.Leaving():
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
-	missing := vm.MissingTags(v, c.wanted(claim, nodeClass, v))
+	missing := c.missing(claim, nodeClass, v)
 	if len(missing) > 0 {
 		if !c.vms.IsOurs(v) {
 			return reconcile.Result{}, fmt.Errorf("VM %q of NodeClaim %q is not proven to be of this cluster: its tags are left alone", id, claim.Name)
@@ -86,15 +86,30 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("repaired tags of VM", "NodeClaim", klog.KObj(claim), "vm-id", id, "tags", slices.Sorted(maps.Keys(missing)), "reason", "TagsMissing")
 		repaired.Add(float64(len(missing)))
 	}
-	if c.clock.Since(claim.CreationTimestamp.Time) < young {
+	if c.isYoung(claim) {
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	return reconcile.Result{RequeueAfter: later}, nil
 }
 
-// wanted are the tags that parties rely on. The user's own tags were set at launch, and are the user's to change.
-func (c *Controller) wanted(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
-	return c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), nil)
+// missing are the tags to set. The user's own are set with the launch, are repeated for a young VM in case that failed,
+// and are the user's to change afterwards. A node name that is there stays: the machine has the one it was launched with,
+// whatever the NodeClass says today.
+func (c *Controller) missing(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
+	var user map[string]string
+	if c.isYoung(claim) {
+		user = nodeClass.Spec.Tags
+	}
+	missing := vm.MissingTags(v, c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), user))
+	if v.Tags[vm.TagNodeName] != "" {
+		delete(missing, vm.TagNodeName)
+		delete(missing, "Name")
+	}
+	return missing
+}
+
+func (c *Controller) isYoung(claim *karpv1.NodeClaim) bool {
+	return c.clock.Since(claim.CreationTimestamp.Time) < young
 }
 
 func (c *Controller) Register(_ context.Context, m manager.Manager) error {

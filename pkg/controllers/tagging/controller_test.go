@@ -107,3 +107,18 @@ func TestAVMOfSomebodyElseIsNotTagged(t *testing.T) {
 		t.Error("the control plane is tagged as ours: it would be deleted as leaked one day")
 	}
 }
+
+func TestANodeNameThatIsThereStaysWhateverTheNodeClassSaysToday(t *testing.T) {
+	region := &oapitest.Region{}
+	_, claim, id := launched(t, region)
+	nodeClass := &v1alpha1.OutscaleNodeClass{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
+	nodeClass.Spec.Talos.Hostname = v1alpha1.HostnamePrivateIP
+	kube := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(claim, nodeClass).Build()
+	controller := tagging.NewController(clock.RealClock{}, kube, vm.NewProvider(account.Client(t, region), vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}, vm.Options{}, time.Now))
+	if _, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(claim)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tags(region, id)["OscK8sNodeName"]; got != "default-a1" {
+		t.Errorf("OscK8sNodeName is %q: the CCM would no longer find the VM of Node default-a1", got)
+	}
+}
