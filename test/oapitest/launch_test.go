@@ -110,8 +110,11 @@ func TestSectionIsSeenByTheGuestUnlessItIsFiltered(t *testing.T) {
 	if guest, _ := w.GuestUserData(m.GetVmId()); string(guest) != text {
 		t.Errorf("guest sees %q", guest)
 	}
-	if tagsOf(m)["OscK8sNodeName"] != "node-a" {
-		t.Errorf("tags %v", tagsOf(m))
+	if len(tagsOf(m)) != 0 {
+		t.Errorf("the answer of CreateVms has tags: %v", tagsOf(m))
+	}
+	if got := tagsOf(w.read(m.GetVmId())); got["OscK8sNodeName"] != "node-a" {
+		t.Errorf("tags %v", got)
 	}
 }
 

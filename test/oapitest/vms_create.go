@@ -66,11 +66,11 @@ func createVMs(r *Region, c *call, req osc.CreateVmsRequest) (reply, error) {
 	return r.launched(done.machines), nil
 }
 
-// launched answers with the VMs as they are now, tags included.
+// launched answers with the VMs as they are now. Their tags come with the next read: this answer never has any.
 func (r *Region) launched(machines []*vm) reply {
 	vms := make([]osc.Vm, 0, len(machines))
 	for _, m := range machines {
-		vms = append(vms, r.describe(m, m.tags.current()))
+		vms = append(vms, r.describe(m, nil))
 	}
 	return reply{"Vms": vms}
 }
