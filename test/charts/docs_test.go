@@ -99,11 +99,19 @@ func TestDocsCallTheAPIAsItIs(t *testing.T) {
 
 func TestDocsNameCommandsOfKpo(t *testing.T) {
 	t.Parallel()
-	uses := literals(t, module+"/cmd/kpo")
 	names := map[string]bool{}
-	for use := range uses {
-		name, _, _ := strings.Cut(use, " ")
-		names[name] = true
+	paths, err := filepath.Glob(root(t, "cmd", "kpo", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, groups := range regexp.MustCompile(`Use:\s+"(\w+)`).FindAllStringSubmatch(string(source), -1) {
+			names[groups[1]] = true
+		}
 	}
 	for page, text := range pages(t) {
 		for _, groups := range regexp.MustCompile(`kubectl kpo (\w+)`).FindAllStringSubmatch(text, -1) {
