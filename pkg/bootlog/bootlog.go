@@ -58,7 +58,7 @@ type Finding struct {
 	// Over says that the machine passed the stage after this line.
 	Over bool `json:"over,omitempty"`
 
-	consequence bool
+	directness directness
 }
 
 // Cause returns the finding that explains best why the machine is not ready: none if nothing is wrong any more.
@@ -70,16 +70,16 @@ func (r Report) Cause() (Finding, bool) {
 	return slices.MaxFunc(open, func(a, b Finding) int { return slices.Compare(a.rank(), b.rank()) }), true
 }
 
-// rank orders findings: a crash or a reboot is what one sees, an error of another kind beside it is why.
+// rank orders findings: a reboot is what one sees, an error of another kind beside it is why.
 func (f Finding) rank() []int {
-	var blocks, direct int
+	var blocks, ownReason int
 	if f.Severity >= Error {
 		blocks = 1
 	}
-	if !f.consequence {
-		direct = 1
+	if f.directness > consequence {
+		ownReason = 1
 	}
-	return []int{blocks, direct, int(f.Severity), f.Line}
+	return []int{blocks, ownReason, int(f.Severity), int(f.directness), f.Line}
 }
 
 // Parser knows the signatures; it may be used by several goroutines.
@@ -142,7 +142,7 @@ func (p *Parser) match(line string) (Finding, bool) {
 		values := slices.DeleteFunc(groups[1:], func(group string) bool { return group == "" })
 		return Finding{
 			ID: s.id, Severity: s.severity, Stage: s.stage, Text: line, Value: trimJSON(strings.Join(values, " ")),
-			Diagnosis: s.diagnosis, Remedy: s.remedy, consequence: s.consequence,
+			Diagnosis: s.diagnosis, Remedy: s.remedy, directness: s.directness,
 		}, true
 	}
 	return Finding{}, false

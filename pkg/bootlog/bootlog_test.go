@@ -188,6 +188,9 @@ func TestCauseIsTheMostSevereThatIsNoConsequence(t *testing.T) {
 	}{
 		{[]string{"trustd.token", "boot.services", "boot.task", "boot.failed", "boot.reboot"}, "trustd.token"},
 		{[]string{"kubelet.crash", "mem.small"}, "kubelet.crash"},
+		{[]string{"kubelet.crash", "trustd.net"}, "kubelet.crash"},
+		{[]string{"join.token", "kubelet.crash"}, "join.token"},
+		{[]string{"kubelet.crash", "boot.failed"}, "kubelet.crash"},
 		{[]string{"apid.certs", "mem.small"}, "mem.small"},
 		{[]string{"time.wait", "mem.small"}, "time.wait"},
 		{[]string{"join.x509", "k8s.endpoint"}, "k8s.endpoint"},
