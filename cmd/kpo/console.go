@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,10 +25,9 @@ type consoleOptions struct {
 
 // consoleView is one console, read and understood.
 type consoleView struct {
-	VM       string         `json:"vm"`
-	Report   bootlog.Report `json:"report"`
-	original string
-	clean    string
+	VM     string         `json:"vm"`
+	Report bootlog.Report `json:"report"`
+	text   string
 }
 
 func newConsole(a *app) *cobra.Command {
@@ -71,31 +68,35 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	if err != nil {
 		return err
 	}
-	view := consoleView{VM: id, Report: bootlog.Parse(text), original: text, clean: bootlog.Clean(text)}
+	view := consoleView{VM: id, Report: bootlog.Parse(text), text: bootlog.Clean(text)}
 	if options.raw {
-		view.clean = view.original
+		view.text = text
 	}
 	switch {
 	case options.save != "":
-		return a.saveConsole(view.clean, options.save)
+		return a.saveConsole(view.text, options.save)
 	case options.follow:
 		return a.follow(ctx, read, options, pattern)
-	case options.raw && options.tail == 0 && options.grep == "":
-		_, err := io.WriteString(a.streams.Out, view.clean)
+	case options.raw || options.tail > 0 || options.grep != "":
+		_, err := io.WriteString(a.streams.Out, selectLines(view.text, options.tail, pattern))
 		return err
-	case options.tail > 0 || options.grep != "":
-		fmt.Fprint(a.streams.Out, selectLines(view.clean, options.tail, pattern))
-		return nil
-	case !o.forPeople():
-		obj, err := object("Console", id, view)
+	default:
+		return a.judgeConsole(o, view, target)
+	}
+}
+
+// judgeConsole says what the console shows. Something wrong on it is a finding.
+func (a *app) judgeConsole(o *output, view consoleView, target string) error {
+	if o.forPeople() {
+		a.printConsole(view, target)
+	} else {
+		obj, err := object("Console", view.VM, view)
 		if err != nil {
 			return err
 		}
 		if err := o.print(a.streams.Out, obj); err != nil {
 			return err
 		}
-	default:
-		a.printConsole(view, target)
 	}
 	if _, bad := view.Report.Cause(); bad {
 		return errFindings
@@ -103,7 +104,7 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	return nil
 }
 
-// consoleReader finds the VM of the target. A VM ID needs no cluster.
+// consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
 func (a *app) consoleReader(ctx context.Context, target string) (func(context.Context) (string, error), string, error) {
 	id, idErr := utils.ParseProviderID(target)
 	if idErr != nil || a.from != "" {
@@ -111,18 +112,10 @@ func (a *app) consoleReader(ctx context.Context, target string) (func(context.Co
 		if err != nil {
 			return nil, "", err
 		}
-		m, err := fleet.Find(s.Machines(), target)
-		if err != nil {
-			if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
-				return nil, "", missing
-			}
-			return nil, "", hint(err, "kubectl kpo nodes lists all names")
+		if id, err = consoleVM(s, target); err != nil {
+			return nil, "", err
 		}
-		if id = vmOf(m); id == "" {
-			return nil, "", hint(fmt.Errorf("%s has no VM", m.Name()), "kubectl kpo doctor "+m.Name())
-		}
-		if a.from != "" {
-			text, ok := s.Consoles[id]
+		if text, ok := s.Consoles[id]; a.from != "" {
 			if !ok {
 				return nil, "", fmt.Errorf("the console of VM %q is not in the file", id)
 			}
@@ -136,6 +129,22 @@ func (a *app) consoleReader(ctx context.Context, target string) (func(context.Co
 	return func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) }, id, nil
 }
 
+// consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.
+func consoleVM(s *fleet.Snapshot, target string) (string, error) {
+	m, err := fleet.Find(s.Machines(), target)
+	if err != nil {
+		if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
+			return "", missing
+		}
+		return "", hint(err, "kubectl kpo nodes lists all names")
+	}
+	id := vmOf(m)
+	if id == "" {
+		return "", hint(fmt.Errorf("%s has no VM", m.Name()), "kubectl kpo doctor "+m.Name())
+	}
+	return id, nil
+}
+
 func vmOf(m fleet.Machine) string {
 	if m.VM != nil {
 		return m.VM.ID
@@ -146,79 +155,6 @@ func vmOf(m fleet.Machine) string {
 		}
 	}
 	return ""
-}
-
-func (a *app) saveConsole(text, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file is the one that the user names
-	if err != nil {
-		return fmt.Errorf("saving the console: %w", err)
-	}
-	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("saving the console: %w", err)
-	}
-	fmt.Fprintln(a.streams.Out, path)
-	return nil
-}
-
-// selectLines returns the last lines that match, all of them for tail 0.
-func selectLines(text string, tail int, pattern *regexp.Regexp) string {
-	var out []string
-	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		if pattern.MatchString(line) {
-			out = append(out, line)
-		}
-	}
-	if tail > 0 && len(out) > tail {
-		out = out[len(out)-tail:]
-	}
-	if len(out) == 0 {
-		return ""
-	}
-	return strings.Join(out, "\n") + "\n"
-}
-
-// follow polls: the API has no stream. What was printed before is known by its overlap with what is read next.
-func (a *app) follow(ctx context.Context, read func(context.Context) (string, error), options consoleOptions, pattern *regexp.Regexp) error {
-	printed := ""
-	ticker := time.NewTicker(a.clients.poll)
-	defer ticker.Stop()
-	for {
-		text, err := read(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		fresh := newPart(printed, text)
-		if !options.raw {
-			fresh = bootlog.Clean(fresh)
-		}
-		fmt.Fprint(a.streams.Out, selectLines(fresh, options.tail, pattern))
-		printed, options.tail = text, 0
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// newPart is what text has after the longest end of printed that it still holds. The console is a ring: its start goes.
-func newPart(printed, text string) string {
-	if printed == "" {
-		return text
-	}
-	if rest, ok := strings.CutPrefix(text, printed); ok {
-		return rest
-	}
-	const anchor = 512
-	tail := printed[max(0, len(printed)-anchor):]
-	if i := strings.LastIndex(text, tail); i >= 0 {
-		return text[i+len(tail):]
-	}
-	return text
 }
 
 func (a *app) printConsole(view consoleView, target string) {

@@ -13,6 +13,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // row is one line of kpo nodes, for machines and for people.
@@ -37,7 +38,7 @@ func newNodes(a *app) *cobra.Command {
 		Use: "nodes [TARGET...]", GroupID: groupInspect, Short: "Show NodeClaims, Nodes and VMs side by side",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas)
+			s, err := a.snapshot(cmd.Context(), fleet.SourceQuotas)
 			if err != nil {
 				return err
 			}
@@ -141,7 +142,7 @@ func footer(s *fleet.Snapshot, rows []row) string {
 			phases[string(r.Phase)]++
 			pools[cmp.Or(r.NodePool, "without pool")]++
 		}
-		if r.VM != "" {
+		if r.VM != "" && r.State != vm.StateTerminated {
 			vms++
 			price += r.EURPerHour
 		}

@@ -161,12 +161,12 @@ func unique(in []string) []string {
 	return slices.Compact(out)
 }
 
-// short makes one line of a message.
+// short makes one line of a message. Of a long one the end stays: errors are wrapped from the outside.
 func short(text string) string {
-	const most = 220
-	line := strings.Join(strings.Fields(text), " ")
-	if runes := []rune(line); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	const most, head = 280, 90
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= most {
+		return string(runes)
 	}
-	return line
+	return string(runes[:head]) + " … " + string(runes[len(runes)-most+head+3:])
 }

@@ -33,8 +33,10 @@ func terminateChecks() []Check {
 		{ID: "KPO504", Title: "VM protected from deletion", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceVMs}, Find: protected},
 		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}, Find: finalizerStays},
 		{ID: "KPO506", Title: "past the grace period", Severity: Error, Needs: claims, Find: pastGrace, ExplainedBy: []string{"KPO503", "KPO504", "KPO505"}},
-		{ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
-			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506"}},
+		{
+			ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
+			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506"},
+		},
 	}
 }
 
