@@ -84,4 +84,3 @@ func newPart(printed, text string) string {
 	}
 	return text
 }
-

@@ -69,4 +69,3 @@ func (w *World) launchedSince(pool string, refused time.Time) bool {
 		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && fleet.IsTrue(launched) && launched.LastTransitionTime.After(refused)
 	})
 }
-
