@@ -7,7 +7,7 @@ export GOTOOLCHAIN := local
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 LDFLAGS := -X github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version.Version=$(VERSION)
 # Modules of the repository: the product, its control plane for tests, and the tools.
-MODULES := . test/controlplane/binaries test/controlplane/kwok tools
+MODULES := . test/controlplane/binaries test/controlplane/kwok tools tools/helm
 
 .PHONY: help
 help: ## Show the targets
@@ -25,8 +25,9 @@ sandbox: ## The same cluster left running, with lines to paste for kubectl and O
 	bin/sandbox stay $(FLAGS)
 
 .PHONY: build
-build: ## Build bin/controller
+build: ## Build bin/controller and bin/kubectl-kpo
 	go build -ldflags "$(LDFLAGS)" -o bin/controller ./cmd/controller
+	go build -ldflags "$(LDFLAGS)" -o bin/kubectl-kpo ./cmd/kpo
 
 .PHONY: controlplane
 controlplane: ## Build etcd, Kubernetes and kwok for tests, once per version
@@ -48,6 +49,7 @@ bench: controlplane ## Calls per node, time to launch and micro benchmarks, as i
 .PHONY: generate
 generate: bin/controller-gen ## Write generated files anew
 	bin/controller-gen object crd paths=./pkg/apis/... output:crd:dir=pkg/apis/crds
+	install -m 644 $$(go list -m -f '{{.Dir}}' sigs.k8s.io/karpenter)/pkg/apis/crds/*.yaml pkg/apis/crds/*.yaml charts/karpenter-provider-outscale-crd/files/
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and architecture
@@ -56,7 +58,7 @@ lint: bin/golangci-lint ## Check style and architecture
 
 .PHONY: verify
 verify: generate lint ## Generated files current, modules tidy, lint clean
-	git diff --exit-code -- pkg/apis
+	git diff --exit-code -- pkg/apis charts
 	@for module in $(MODULES); do (cd $$module && echo "go mod tidy in $$module" && go mod tidy -diff); done
 
 bin/controller-gen: tools/go.mod

@@ -70,20 +70,16 @@ func (s *Sandbox) controllerEnv() []string {
 		return append(slices.Clone(s.chartEnv), s.options.ControllerEnv...)
 	}
 	fixture := s.Region.Fixture()
-	return append([]string{
+	return slices.Concat(s.credentials(), []string{
 		"KUBECONFIG=" + s.ControlPlane.Kubeconfig,
 		"CLUSTER_NAME=" + ClusterName,
 		"OSC_CLUSTER_ID=" + fixture.ClusterID,
-		"OSC_ACCESS_KEY=" + fixture.AccessKey,
-		"OSC_SECRET_KEY=" + fixture.SecretKey,
-		"OSC_REGION=" + regionName,
-		"OSC_ENDPOINT_API=" + s.RegionURL,
 		"METRICS_PORT=" + s.ports[0],
 		"HEALTH_PROBE_PORT=" + s.ports[1],
 		// A process that is killed holds its lease for some 15 s: leadership is not what the sandbox is about.
 		"DISABLE_LEADER_ELECTION=true",
 		"LOG_LEVEL=debug",
-	}, s.options.ControllerEnv...)
+	}, s.options.ControllerEnv)
 }
 
 func (s *Sandbox) controllerReady(ctx context.Context) error {

@@ -72,6 +72,7 @@ type Sandbox struct {
 	binary     string
 	trustd     trustd
 	ports      []string
+	plugin     string
 	chartArgs  []string
 	chartEnv   []string
 	server     *http.Server
@@ -98,6 +99,7 @@ func Start(ctx context.Context, options Options) (*Sandbox, error) {
 		run  func() error
 	}{
 		{"building the controller", func() error { return s.buildController(ctx) }},
+		{"building kpo", func() error { return s.buildPlugin(ctx) }},
 		{"starting the control plane", func() error { return s.startControlPlane(ctx) }},
 		{"opening the region", func() error { return s.openRegion(ctx) }},
 		{"creating the custom resource definitions", func() error { return s.createDefinitions(ctx) }},

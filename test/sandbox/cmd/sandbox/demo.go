@@ -37,11 +37,12 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 		replicas int
 		within   time.Duration
 		check    func(context.Context) error
+		kpo      []string
 	}{
-		{"OutscaleNodeClass and NodePool ready", 0, time.Minute, ready(s)},
-		{"3 pods running", 3, 2 * time.Minute, s.PodsRun(3)},
-		{fmt.Sprintf("%d pods running", most), most, 2 * time.Minute, s.PodsRun(most)},
-		{"everything gone", 0, 3 * time.Minute, s.NothingLeft},
+		{"OutscaleNodeClass and NodePool ready", 0, time.Minute, ready(s), nil},
+		{"3 pods running", 3, 2 * time.Minute, s.PodsRun(3), nil},
+		{fmt.Sprintf("%d pods running", most), most, 2 * time.Minute, s.PodsRun(most), []string{"nodes", "timeline", "doctor"}},
+		{"everything gone", 0, 3 * time.Minute, s.NothingLeft, []string{"orphans", "doctor"}},
 	} {
 		t.say(time.Now(), "== %d replicas, waiting for: %s", phase.replicas, phase.what)
 		if err := s.Scale(ctx, phase.replicas); err != nil {
@@ -51,6 +52,9 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 			return explain(ctx, s, err)
 		}
 		t.say(time.Now(), "== %s", phase.what)
+		if err := ask(ctx, s, out, phase.kpo); err != nil {
+			return err
+		}
 	}
 	state, err := s.State(ctx)
 	if err != nil {
@@ -61,6 +65,21 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 		return errors.New("pods ran, yet no NodeClaim was ever seen")
 	}
 	return s.Failure()
+}
+
+// ask runs commands of the plugin on the cluster, which is healthy: any finding of theirs ends the demonstration.
+func ask(ctx context.Context, s *sandbox.Sandbox, out io.Writer, commands []string) error {
+	for _, command := range commands {
+		screen, code, err := s.Kpo(ctx, command)
+		fmt.Fprintf(out, "\n$ kubectl kpo %s\n%s\n", command, screen)
+		if err != nil {
+			return err
+		}
+		if code != 0 {
+			return fmt.Errorf("kubectl kpo %s found something in a healthy cluster: exit code %d", command, code)
+		}
+	}
+	return nil
 }
 
 // ready checks that Karpenter may use the examples.

@@ -28,12 +28,13 @@ The sandbox runs (scenario %s: %s). Paste into another terminal:
 
   kubectl get nodes,nodeclaims,nodepools,outscalenodeclasses -o wide
   kubectl scale deployment/inflate --replicas=12
+  %s doctor
   curl -s %s/_emulator/calls
   tail -f %s
 
 Ctrl-C ends it and leaves nothing behind.
 `, settings.options.Scenario, sandbox.Scenarios()[settings.options.Scenario],
-		s.ControlPlane.Kubeconfig, s.RegionURL, s.Region.Name, fixture.AccessKey, fixture.SecretKey,
+		s.ControlPlane.Kubeconfig, s.RegionURL, s.Region.Name, fixture.AccessKey, fixture.SecretKey, s.Plugin(),
 		strings.TrimSuffix(s.RegionURL, "/api/v1"), s.ControllerLog())
 	watched := newTimeline(out, s.Begin)
 	ticker := time.NewTicker(time.Second)
