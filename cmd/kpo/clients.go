@@ -87,7 +87,7 @@ func newAccount(sdk *osc.Configuration, keys osc.AWSv4) (*account, error) {
 	return &account{api: api, tryDelete: func(ctx context.Context, ids []string) error {
 		ctx = context.WithValue(ctx, osc.ContextAWSv4, keys)
 		request := osc.DeleteVmsRequest{VmIds: ids, DryRun: new(true)}
-		_, response, err := osc.NewAPIClient(sdk).VmApi.DeleteVms(ctx).DeleteVmsRequest(request).Execute() //nolint:bodyclose // the SDK has read and closed it
+		_, response, err := osc.NewAPIClient(sdk).VmApi.DeleteVms(ctx).DeleteVmsRequest(request).Execute()
 		if err != nil && response != nil {
 			return fmt.Errorf("trying DeleteVms: HTTP %d: %w", response.StatusCode, err)
 		}

@@ -115,11 +115,8 @@ func (a *app) consoleReader(ctx context.Context, target string) (func(context.Co
 		if id, err = consoleVM(s, target); err != nil {
 			return nil, "", err
 		}
-		if text, ok := s.Consoles[id]; a.from != "" {
-			if !ok {
-				return nil, "", fmt.Errorf("the console of VM %q is not in the file", id)
-			}
-			return func(context.Context) (string, error) { return text, nil }, id, nil
+		if a.from != "" {
+			return storedConsole(s, id)
 		}
 	}
 	account, err := a.account()
@@ -127,6 +124,14 @@ func (a *app) consoleReader(ctx context.Context, target string) (func(context.Co
 		return nil, "", hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
 	}
 	return func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) }, id, nil
+}
+
+func storedConsole(s *fleet.Snapshot, id string) (func(context.Context) (string, error), string, error) {
+	text, ok := s.Consoles[id]
+	if !ok {
+		return nil, "", fmt.Errorf("the console of VM %q is not in the file", id)
+	}
+	return func(context.Context) (string, error) { return text, nil }, id, nil
 }
 
 // consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.

@@ -100,9 +100,18 @@ func (a *app) printNodes(o *output, s *fleet.Snapshot, rows []row) error {
 	}
 	t := a.theme(s, o)
 	columns := []render.Column{
-		{Name: "CLAIM"}, {Name: "PHASE"}, {Name: "NODE", Min: 12, Drop: 2}, {Name: "VM"}, {Name: "STATE", Drop: 3},
-		{Name: "TYPE", Min: 8, Drop: 5}, {Name: "ZONE", Drop: 6}, {Name: "NODEPOOL", Wide: true}, {Name: "IP", Wide: true},
-		{Name: "AGE", Right: true}, {Name: "EUR/H", Drop: 4, Right: true}, {Name: "NOTE", Min: 6, Drop: 1},
+		{Name: "CLAIM"},
+		{Name: "PHASE"},
+		{Name: "NODE", Min: 12, Drop: 2},
+		{Name: "VM"},
+		{Name: "STATE", Drop: 3},
+		{Name: "TYPE", Min: 8, Drop: 5},
+		{Name: "ZONE", Drop: 6},
+		{Name: "NODEPOOL", Wide: true},
+		{Name: "IP", Wide: true},
+		{Name: "AGE", Right: true},
+		{Name: "EUR/H", Drop: 4, Right: true},
+		{Name: "NOTE", Min: 6, Drop: 1},
 	}
 	cells := make([][]render.Cell, 0, len(rows))
 	for _, r := range rows {

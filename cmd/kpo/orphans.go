@@ -85,8 +85,14 @@ func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftov
 		return nil
 	}
 	columns := []render.Column{
-		{Name: "VM"}, {Name: "VERDICT"}, {Name: "AGE", Right: true}, {Name: "STATE", Drop: 2}, {Name: "TYPE", Drop: 4, Min: 8},
-		{Name: "TAGGED CLAIM", Min: 12, Drop: 3}, {Name: "EUR/DAY", Right: true}, {Name: "WHY", Min: 16, Drop: 1},
+		{Name: "VM"},
+		{Name: "VERDICT"},
+		{Name: "AGE", Right: true},
+		{Name: "STATE", Drop: 2},
+		{Name: "TYPE", Drop: 4, Min: 8},
+		{Name: "TAGGED CLAIM", Min: 12, Drop: 3},
+		{Name: "EUR/DAY", Right: true},
+		{Name: "WHY", Min: 16, Drop: 1},
 	}
 	cells := make([][]render.Cell, 0, len(found))
 	perDay := 0.0

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
@@ -29,12 +30,7 @@ func newTags(a *app) *cobra.Command {
 				return err
 			}
 			if len(args) > 0 {
-				s.NodeClaims = nil
-				for _, m := range machines {
-					if m.Claim != nil {
-						s.NodeClaims = append(s.NodeClaims, *m.Claim)
-					}
-				}
+				s.NodeClaims = claimsOf(machines)
 			}
 			diffs, compared := diagnose.Tags(s)
 			if err := a.printTags(o, s, diffs, compared); err != nil {
@@ -48,6 +44,16 @@ func newTags(a *app) *cobra.Command {
 	}
 	o = addOutput(cmd, formatTable, formatWide)
 	return cmd
+}
+
+func claimsOf(machines []fleet.Machine) []karpv1.NodeClaim {
+	var out []karpv1.NodeClaim
+	for _, m := range machines {
+		if m.Claim != nil {
+			out = append(out, *m.Claim)
+		}
+	}
+	return out
 }
 
 func (a *app) printTags(o *output, s *fleet.Snapshot, diffs []diagnose.TagDiff, compared int) error {

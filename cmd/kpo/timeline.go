@@ -66,8 +66,15 @@ func (a *app) printTimeline(o *output, s *fleet.Snapshot, machines []fleet.Machi
 		return printAll(a, o, "Timeline", all, func(x stages) string { return x.Claim })
 	}
 	columns := []render.Column{
-		{Name: "CLAIM"}, {Name: "PHASE"}, {Name: "CREATED", Drop: 2}, {Name: "LAUNCHED", Right: true}, {Name: "VM", Right: true, Drop: 3},
-		{Name: "NODE", Right: true}, {Name: "REGISTERED", Right: true}, {Name: "READY", Right: true, Drop: 1}, {Name: "INITIALIZED", Right: true},
+		{Name: "CLAIM"},
+		{Name: "PHASE"},
+		{Name: "CREATED", Drop: 2},
+		{Name: "LAUNCHED", Right: true},
+		{Name: "VM", Right: true, Drop: 3},
+		{Name: "NODE", Right: true},
+		{Name: "REGISTERED", Right: true},
+		{Name: "READY", Right: true, Drop: 1},
+		{Name: "INITIALIZED", Right: true},
 	}
 	cells := make([][]render.Cell, 0, len(all))
 	for _, x := range all {

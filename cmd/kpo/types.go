@@ -100,8 +100,13 @@ func (a *app) printTypes(o *output, s *fleet.Snapshot, rows []typeRow) error {
 		return printAll(a, o, "InstanceType", rows, func(r typeRow) string { return r.Name })
 	}
 	columns := []render.Column{
-		{Name: "TYPE"}, {Name: "VCORES", Right: true}, {Name: "GIB", Right: true}, {Name: "EUR/H", Right: true}, {Name: "EUR/MONTH", Right: true, Drop: 2},
-		{Name: "SUBREGIONS", Min: 10, Drop: 1}, {Name: "NODECLASS", Min: 8, Drop: 3},
+		{Name: "TYPE"},
+		{Name: "VCORES", Right: true},
+		{Name: "GIB", Right: true},
+		{Name: "EUR/H", Right: true},
+		{Name: "EUR/MONTH", Right: true, Drop: 2},
+		{Name: "SUBREGIONS", Min: 10, Drop: 1},
+		{Name: "NODECLASS", Min: 8, Drop: 3},
 	}
 	cells := make([][]render.Cell, 0, len(rows))
 	for _, r := range rows {

@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -24,9 +25,7 @@ func sleepless() *fleet.Snapshot {
 		change(one)
 		s.NodeClaims, s.Nodes, s.VMs = append(s.NodeClaims, one.NodeClaims...), append(s.Nodes, one.Nodes...), append(s.VMs, one.VMs...)
 		s.Pods, s.Budgets = append(s.Pods, one.Pods...), append(s.Budgets, one.Budgets...)
-		for id, text := range one.Consoles {
-			s.Consoles[id] = text
-		}
+		maps.Copy(s.Consoles, one.Consoles)
 	}
 	for i := range s.VMs {
 		s.VMs[i].EURPerHour = 0.171

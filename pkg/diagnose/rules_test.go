@@ -85,7 +85,7 @@ func launchScenarios() map[string]scenario {
 		}},
 		"KPO108": {func(s *fleet.Snapshot) { launching(s, "APIThrottled", 30*time.Second) }, func(s *fleet.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
 		"KPO109": {
-			func(s *fleet.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "defualt" },
+			func(s *fleet.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "nobody" },
 			func(s *fleet.Snapshot) {
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Group = "karpenter.k8s.aws"
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "other"
@@ -414,6 +414,7 @@ func blind(s *fleet.Snapshot, source fleet.Source) {
 		s.Cluster.UID = ""
 	case fleet.SourceClusterNames:
 		s.Cluster.Name, s.Cluster.ID = "", ""
+	default: // prices: they are part of the VMs
 	}
 }
 

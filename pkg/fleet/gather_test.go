@@ -98,8 +98,19 @@ func controller() *appsv1.Deployment {
 
 func kube(objects ...client.Object) *fake.ClientBuilder {
 	return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).
-		WithIndex(&corev1.Pod{}, "status.phase", func(o client.Object) []string { return []string{string(o.(*corev1.Pod).Status.Phase)} }).
-		WithIndex(&corev1.Pod{}, "spec.nodeName", func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} })
+		WithIndex(&corev1.Pod{}, "status.phase", of(func(p *corev1.Pod) string { return string(p.Status.Phase) })).
+		WithIndex(&corev1.Pod{}, "spec.nodeName", of(func(p *corev1.Pod) string { return p.Spec.NodeName }))
+}
+
+// of is an index of pods.
+func of(value func(*corev1.Pod) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		pod, ok := o.(*corev1.Pod)
+		if !ok {
+			return nil
+		}
+		return []string{value(pod)}
+	}
 }
 
 func (w *world) gather(t *testing.T, objects ...client.Object) *fleet.Snapshot {

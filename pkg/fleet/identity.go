@@ -113,21 +113,32 @@ func workload(kind string, meta metav1.ObjectMeta, pod corev1.PodSpec, available
 // environment looks a setting up in the flags and variables of a pod. Flags win, as in the controller.
 func environment(pod corev1.PodSpec) func(variable, flag string) string {
 	return func(variable, flag string) string {
-		value := ""
 		for _, container := range pod.Containers {
-			for _, env := range container.Env {
-				if env.Name == variable {
-					value = cmp.Or(value, env.Value)
-				}
-			}
-			for _, arg := range append(slices.Clone(container.Command), container.Args...) {
-				if given, ok := strings.CutPrefix(strings.TrimLeft(arg, "-"), flag+"="); ok && flag != "" {
-					value = given
-				}
+			if value := cmp.Or(argument(container, flag), envOf(container, variable)); value != "" {
+				return value
 			}
 		}
-		return value
+		return ""
 	}
+}
+
+func envOf(container corev1.Container, name string) string {
+	i := slices.IndexFunc(container.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+	if i < 0 {
+		return ""
+	}
+	return container.Env[i].Value
+}
+
+// argument is the value of a flag, the last one if it is given twice.
+func argument(container corev1.Container, flag string) string {
+	value := ""
+	for _, arg := range slices.Concat(container.Command, container.Args) {
+		if given, ok := strings.CutPrefix(strings.TrimLeft(arg, "-"), flag+"="); ok && flag != "" {
+			value = given
+		}
+	}
+	return value
 }
 
 // identify settles who we are: the Deployment says it, or the user, or the tags of VMs that carry this cluster's UID.

@@ -132,12 +132,12 @@ func (j *join) claim(claim *karpv1.NodeClaim) Machine {
 	m := Machine{Claim: claim}
 	if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
 		m.VM = j.vms[id]
-		m.take(j.nodesByVM[id])
+		m = m.with(j.nodesByVM[id])
 	} else {
 		m.VM = cmp.Or(j.vmsByMark[string(claim.UID)], j.vmsByMark[claimToken(j.cluster, string(claim.UID))])
 	}
 	if m.Node == nil {
-		m.take(j.nodesByName[cmp.Or(claim.Status.NodeName, j.nodeName(claim, m.VM))])
+		m = m.with(j.nodesByName[cmp.Or(claim.Status.NodeName, j.nodeName(claim, m.VM))])
 	}
 	j.use(m)
 	return m
@@ -160,7 +160,7 @@ func (j *join) node(node *corev1.Node) Machine {
 	m := Machine{Node: node}
 	if id, err := utils.ParseProviderID(node.Spec.ProviderID); err == nil {
 		m.VM = j.vms[id]
-		m.take(j.nodesByVM[id])
+		m = m.with(j.nodesByVM[id])
 	}
 	j.use(m)
 	return m
@@ -187,10 +187,12 @@ func (j *join) use(m Machine) {
 	}
 }
 
-func (m *Machine) take(nodes []*corev1.Node) {
+// with is the machine with its Nodes: the first one, and twins.
+func (m Machine) with(nodes []*corev1.Node) Machine {
 	if len(nodes) > 0 {
 		m.Node, m.Twins = nodes[0], nodes[1:]
 	}
+	return m
 }
 
 // Find returns the machine that a target names: NodeClaim, Node, VM ID, provider ID or IP address, or the beginning of

@@ -88,10 +88,10 @@ func TestSoldOutIsOneTypeInOneSubregion(t *testing.T) {
 
 func TestSoldOutLastsTwiceAsLongAfterEachRefusal(t *testing.T) {
 	w := newWorld(t)
-	for _, minutes := range []time.Duration{3, 6, 12, 24, 30, 30} {
+	for _, minutes := range []int{3, 6, 12, 24, 30, 30} {
 		w.types.MarkSoldOut(small, "eu-west-2a")
 		w.types.MarkSoldOut(small, "eu-west-2a") // launches that were refused at the same time are one refusal
-		w.clock.Step(minutes*time.Minute - 1)
+		w.clock.Step(time.Duration(minutes)*time.Minute - 1)
 		if got := w.available(small); got != "b" {
 			t.Fatalf("before %d minutes: available in %q", minutes, got)
 		}

@@ -39,7 +39,7 @@ func TestRenderingGivesTheSameBytes(t *testing.T) {
 	for _, version := range contracts() {
 		given := generated(t, version, machine.TypeWorker, nil)
 		n := node()
-		for _, key := range strings.Split("a b c d e f g h i j k l m n o p", " ") {
+		for key := range strings.SplitSeq("a b c d e f g h i j k l m n o p", " ") {
 			n.Labels["label-"+key] = key
 		}
 		patches := []string{"machine:\n  sysctls: {a: b, c: d, e: f}\n"}

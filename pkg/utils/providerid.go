@@ -3,11 +3,8 @@ package utils
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
-
-const vmIDPattern = `^i-[0-9a-f]{8}(?:[0-9a-f]{9})?$`
 
 // ProviderID returns what the Outscale CCM writes to Node.spec.providerID, byte for byte: Karpenter matches NodeClaims
 // and Nodes by the equality of this string.
@@ -21,8 +18,15 @@ func ProviderID(subregion, vmID string) string {
 func ParseProviderID(providerID string) (string, error) {
 	id := providerID[strings.LastIndexByte(providerID, '/')+1:]
 	scheme, _, found := strings.Cut(providerID, "://")
-	if found && scheme != "aws" && scheme != "osc" || !regexp.MustCompile(vmIDPattern).MatchString(id) {
+	if found && scheme != "aws" && scheme != "osc" || !isVMID(id) {
 		return "", fmt.Errorf("provider ID %q names no Outscale VM, want aws:///<subregion>/<vm-id>", providerID)
 	}
 	return id, nil
+}
+
+// isVMID tells whether an ID has the form i-1a2b3c4d, or the longer one of 17 digits. It is asked for each VM of each
+// poll, so that it uses no regular expression.
+func isVMID(id string) bool {
+	digits, found := strings.CutPrefix(id, "i-")
+	return found && (len(digits) == 8 || len(digits) == 17) && strings.Trim(digits, "0123456789abcdef") == ""
 }

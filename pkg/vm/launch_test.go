@@ -75,7 +75,7 @@ func TestRepeatedLaunchGivesTheSameVM(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	request := w.request("default-a")
 	request.Tags = map[string]string{}
-	for _, key := range strings.Split("a b c d e f g h i j", " ") {
+	for key := range strings.SplitSeq("a b c d e f g h i j", " ") {
 		request.Tags[key] = key
 	}
 	first, err := w.vms.Launch(t.Context(), request)
@@ -108,7 +108,8 @@ func TestEachCandidateHasATokenOfItsOwn(t *testing.T) {
 		}
 		seen[token] = name
 	}
-	if c.Token(owner, "x", "y") != c.Token(owner, "x", "y") {
+	first, again := c.Token(owner, "x", "y"), c.Token(owner, "x", "y")
+	if first != again {
 		t.Error("a repetition has another token")
 	}
 }

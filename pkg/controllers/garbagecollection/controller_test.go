@@ -25,7 +25,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
-var ours = vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}
+func ours() vm.Cluster { return vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"} }
 
 // world is a fleet, its NodeClaims and a controller that sweeps when it is told.
 type world struct {
@@ -41,7 +41,7 @@ func newWorld(t *testing.T, n int) *world {
 	t.Helper()
 	w := &world{region: &oapitest.Region{}, clock: clocktesting.NewFakeClock(time.Now())}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).Build()
-	w.vms = vm.NewProvider(account.Client(t, w.region), ours, vm.Options{TagsInUserData: true}, w.clock.Now)
+	w.vms = vm.NewProvider(account.Client(t, w.region), ours(), vm.Options{TagsInUserData: true}, w.clock.Now)
 	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
 	for i := range n {
 		name := fmt.Sprintf("default-%02d", i)
@@ -71,7 +71,7 @@ func (w *world) launch(t *testing.T, vms *vm.Provider, name string) string {
 // restart replaces what knows the VMs, as a new process would.
 func (w *world) restart(t *testing.T) {
 	t.Helper()
-	w.vms = vm.NewProvider(account.Client(t, w.region), ours, vm.Options{TagsInUserData: true}, w.clock.Now)
+	w.vms = vm.NewProvider(account.Client(t, w.region), ours(), vm.Options{TagsInUserData: true}, w.clock.Now)
 	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
 }
 
@@ -149,7 +149,7 @@ func TestTooManyLeakedVMsAreNotDeleted(t *testing.T) {
 
 func TestVMsOfAnotherClusterOfTheSameNameAreLeftAlone(t *testing.T) {
 	w := newWorld(t, 1)
-	twin := vm.Cluster{Name: ours.Name, ID: ours.ID, UID: "another-kube-system-uid"}
+	twin := vm.Cluster{Name: ours().Name, ID: ours().ID, UID: "another-kube-system-uid"}
 	w.launch(t, vm.NewProvider(account.Client(t, w.region), twin, vm.Options{TagsInUserData: true}, w.clock.Now), "default-twin")
 	w.clock.Step(10 * time.Minute)
 	w.sweep(t)

@@ -95,11 +95,11 @@ func TestAnIgnoredSectionIsMendedBeforeTheKubeletComes(t *testing.T) {
 
 func TestAVMOfSomebodyElseIsNotTagged(t *testing.T) {
 	region := &oapitest.Region{}
-	controller, claim, _ := launched(t, region)
+	_, claim, _ := launched(t, region)
 	victim := region.Fixture().ControlPlane[0]
 	claim.Status.ProviderID = utils.ProviderID(region.Fixture().Subnets[0].Subregion, victim)
 	kube := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(claim, &v1alpha1.OutscaleNodeClass{ObjectMeta: metav1.ObjectMeta{Name: "default"}}).Build()
-	controller = tagging.NewController(clock.RealClock{}, kube, vm.NewProvider(account.Client(t, region), vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}, vm.Options{}, time.Now))
+	controller := tagging.NewController(clock.RealClock{}, kube, vm.NewProvider(account.Client(t, region), vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}, vm.Options{}, time.Now))
 	if _, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(claim)}); err == nil {
 		t.Error("no error")
 	}
