@@ -71,7 +71,7 @@ func measure(b *testing.B, rate float64, nodes int) result {
 	must(b, s.WaitFor(ctx, "NodePool ready", time.Minute, poolReady(s)))
 	watched, err := watchClaims(ctx, s.ControlPlane.Admin)
 	must(b, err)
-	defer watched.stop()
+	defer func() { must(b, watched.stop()) }()
 
 	r := result{rate: rate, nodes: nodes}
 	s.Region.ResetCounters()

@@ -2,12 +2,14 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 )
 
@@ -16,41 +18,51 @@ import (
 type observed struct {
 	cancel context.CancelFunc
 	done   chan struct{}
+	// err is how the watch ended, once done is closed.
+	err error
 
 	mu      sync.Mutex
 	created map[types.UID]time.Time
 	reached map[string]map[types.UID]time.Time
 }
 
-// watchClaims looks on until stop.
+// watchClaims looks on until stop. An informer takes up a watch again that the API server ended.
 func watchClaims(ctx context.Context, config *rest.Config) (*observed, error) {
-	watching, err := client.NewWithWatch(config, client.Options{})
+	informers, err := cache.New(config, cache.Options{})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	events, err := watching.Watch(ctx, &karpv1.NodeClaimList{})
+	informer, err := informers.GetInformer(ctx, &karpv1.NodeClaim{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	o := &observed{
-		cancel: cancel, done: make(chan struct{}),
-		created: map[types.UID]time.Time{}, reached: map[string]map[types.UID]time.Time{},
+	o := &observed{done: make(chan struct{}), created: map[types.UID]time.Time{}, reached: map[string]map[types.UID]time.Time{}}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    o.see,
+		UpdateFunc: func(_, object any) { o.see(object) },
+	})
+	if err != nil {
+		return nil, err
 	}
+	ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(o.done)
-		defer events.Stop()
-		for event := range events.ResultChan() {
-			if claim, ok := event.Object.(*karpv1.NodeClaim); ok {
-				o.see(claim, time.Now())
-			}
-		}
+		o.err = informers.Start(ctx)
 	}()
+	if !informers.WaitForCacheSync(ctx) {
+		o.cancel()
+		return nil, errors.New("watching NodeClaims: the cache does not come")
+	}
 	return o, nil
 }
 
-func (o *observed) see(claim *karpv1.NodeClaim, now time.Time) {
+func (o *observed) see(object any) {
+	claim, ok := object.(*karpv1.NodeClaim)
+	if !ok {
+		return
+	}
+	claim = claim.DeepCopy() // asking for its conditions adds those that are missing
+	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.created[claim.UID].IsZero() {
@@ -86,7 +98,8 @@ func (o *observed) durations() map[string][]time.Duration {
 	return out
 }
 
-func (o *observed) stop() {
+func (o *observed) stop() error {
 	o.cancel()
 	<-o.done
+	return o.err
 }
