@@ -95,7 +95,7 @@ func (c Cluster) Claims(nodeClaimUID string, v VM) bool {
 }
 
 // Token returns the client token of one attempt: the same for every repetition, another for another candidate. It
-// names cluster and NodeClaim even when all tags are lost..
+// names cluster and NodeClaim even when all tags are lost.
 func (c Cluster) Token(owner Owner, vmType, subnetID string) string {
 	return c.tokenPrefix(owner.NodeClaimUID) + digest(vmType, subnetID)[:12]
 }
