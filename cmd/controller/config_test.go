@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// settle gives the process a complete environment, which a test then spoils.
+func settle(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"CLUSTER_NAME": "prod", "OSC_CLUSTER_ID": "prod-id", "OSC_ACCESS_KEY": "KEY", "OSC_SECRET_KEY": "hunter2hunter2", "OSC_REGION": "eu-west-2",
+		"OSC_ENDPOINT_API": "http://127.0.0.1:1/api/v1", "HOME": t.TempDir(),
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+func TestTheEnvironmentAloneIsEnough(t *testing.T) {
+	settle(t)
+	cfg, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.clusterName != "prod" || cfg.clusterID != "prod-id" || cfg.credentials.AccessKey != "KEY" || !cfg.vm.TagsInUserData {
+		t.Errorf("%+v", cfg)
+	}
+	if !strings.HasPrefix(cfg.api.UserAgent, "karpenter-provider-outscale/") || !strings.HasSuffix(cfg.api.UserAgent, " (prod)") {
+		t.Errorf("user agent %q", cfg.api.UserAgent)
+	}
+}
+
+func TestABadSettingIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "types.yaml")
+	if err := os.WriteFile(file, []byte("instanceTypes:\n- name: tinav6.c4r8\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, spoil := range map[string]func(t *testing.T) []string{
+		"--cluster-name":        func(t *testing.T) []string { t.Helper(); t.Setenv("CLUSTER_NAME", ""); return nil },
+		"--cluster-id":          func(t *testing.T) []string { t.Helper(); t.Setenv("OSC_CLUSTER_ID", ""); return nil },
+		"OAPI_RATE_LIMIT":       func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
+		"--instance-types-file": func(*testing.T) []string { return []string{"--instance-types-file", file} },
+		"no-such-flag":          func(*testing.T) []string { return []string{"--no-such-flag"} },
+		"LOG_LEVEL":             func(*testing.T) []string { return []string{"--log-level", "loud"} },
+	} {
+		t.Run(want, func(t *testing.T) {
+			settle(t)
+			if _, err := parseConfig(spoil(t)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %v, want an error that names %s", err, want)
+			}
+		})
+	}
+}
+
+func TestARegionIsRequiredWithAKey(t *testing.T) {
+	settle(t)
+	for _, name := range []string{"OSC_REGION", "OSC_ENDPOINT_API"} {
+		if err := os.Unsetenv(name); err != nil { // Setenv of settle restores it
+			t.Fatal(err)
+		}
+	}
+	if _, err := parseConfig(nil); err == nil || !strings.Contains(err.Error(), "OSC_REGION") {
+		t.Errorf("got %v, want an error that names OSC_REGION", err)
+	}
+}
+
+func TestCredentialsMayComeFromAProfile(t *testing.T) {
+	settle(t)
+	for _, name := range []string{"OSC_ACCESS_KEY", "OSC_SECRET_KEY", "OSC_REGION", "OSC_ENDPOINT_API"} {
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("OSC_PROFILE", "work")
+	home := os.Getenv("HOME")
+	if err := os.Mkdir(filepath.Join(home, ".osc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	profile := `{"work": {"access_key": "PROFILEKEY", "secret_key": "s", "region": "eu-west-2", "protocol": "https", "method": "POST"}}`
+	if err := os.WriteFile(filepath.Join(home, ".osc", "config.json"), []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.credentials.AccessKey != "PROFILEKEY" {
+		t.Errorf("access key %q, want the profile's", cfg.credentials.AccessKey)
+	}
+}
