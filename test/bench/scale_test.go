@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/sandbox"
@@ -29,6 +31,7 @@ const (
 // BenchmarkScale scales from nothing to n nodes, one pod on each, and back. With the default rate limit it looks on for
 // two minutes in between.
 func BenchmarkScale(b *testing.B) {
+	log.SetLogger(klog.Logger{}) // the cache that watches NodeClaims would complain of having none
 	var results []result
 	for _, rate := range []float64{defaultRate, 100} {
 		for _, nodes := range []int{3, 12, 100} {
