@@ -32,11 +32,11 @@ func newTags(a *app) *cobra.Command {
 			if len(args) > 0 {
 				s.NodeClaims = claimsOf(machines)
 			}
-			diffs, compared := diagnose.Tags(s)
-			if err := a.printTags(o, s, diffs, compared); err != nil {
+			report := diagnose.Tags(s)
+			if err := a.printTags(o, s, report); err != nil {
 				return err
 			}
-			if len(diffs) > 0 {
+			if len(report.Diffs) > 0 {
 				return errFindings
 			}
 			return nil
@@ -56,25 +56,31 @@ func claimsOf(machines []fleet.Machine) []karpv1.NodeClaim {
 	return out
 }
 
-func (a *app) printTags(o *output, s *fleet.Snapshot, diffs []diagnose.TagDiff, compared int) error {
+func (a *app) printTags(o *output, s *fleet.Snapshot, report diagnose.TagReport) error {
 	if !o.forPeople() {
-		return printAll(a, o, "TagDifference", diffs, func(d diagnose.TagDiff) string { return d.VM })
+		return printAll(a, o, "TagDifference", report.Diffs, func(d diagnose.TagDiff) string { return d.VM })
 	}
 	t := a.theme(s, o)
-	if len(diffs) == 0 {
-		fmt.Fprintf(a.streams.Out, "%s tags of %s are as %s wants them\n", t.Symbol(render.MarkOK), render.Count(compared, "VM"), s.Cluster.Name)
-		return nil
+	compared := render.Count(report.Compared, "VM")
+	switch {
+	case len(report.Diffs) > 0:
+		columns := []render.Column{
+			{Name: "VM"}, {Name: "CLAIM", Drop: 1}, {Name: "TAG"}, {Name: "WANT", Min: 12}, {Name: "HAVE", Min: 12},
+		}
+		cells := make([][]render.Cell, 0, len(report.Diffs))
+		for _, d := range report.Diffs {
+			cells = append(cells, render.Plain(d.VM, d.NodeClaim, d.Tag, d.Want, d.Have))
+		}
+		if err := a.table(t, o, columns, cells); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.streams.Out, "%s of %s differ; the controller puts them back within a minute\n", render.Count(len(report.Diffs), "tag"), compared)
+	case report.Compared > 0 || report.Young == 0:
+		fmt.Fprintf(a.streams.Out, "%s tags of %s are as %s wants them\n", t.Symbol(render.MarkOK), compared, s.Cluster.Name)
 	}
-	columns := []render.Column{
-		{Name: "VM"}, {Name: "CLAIM", Drop: 1}, {Name: "TAG"}, {Name: "WANT", Min: 12}, {Name: "HAVE", Min: 12},
+	if report.Young > 0 {
+		fmt.Fprintf(a.streams.Out, "%s not compared: %s younger than %s, whose tags may be on their way\n",
+			t.Symbol(render.MarkPending), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience))
 	}
-	cells := make([][]render.Cell, 0, len(diffs))
-	for _, d := range diffs {
-		cells = append(cells, render.Plain(d.VM, d.NodeClaim, d.Tag, d.Want, d.Have))
-	}
-	if err := a.table(t, o, columns, cells); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.streams.Out, "%s of %s differ; the controller puts them back within a minute\n", render.Count(len(diffs), "tag"), render.Count(compared, "VM"))
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// tagPatience is how long the tags of a launch may take to appear.
-const tagPatience = 30 * time.Second
+// TagPatience is how long the tags of a launch may take to appear.
+const TagPatience = 30 * time.Second
 
 // TagDiff is one tag that a VM lacks or has with another value.
 type TagDiff struct {
@@ -24,38 +24,51 @@ type TagDiff struct {
 	Have      string `json:"have"`
 }
 
-// Tags returns the tags that differ, and how many VMs were compared.
-func Tags(s *fleet.Snapshot) ([]TagDiff, int) {
-	w := newWorld(s)
-	var out []TagDiff
-	compared := 0
-	for _, m := range w.machines {
-		want, ok := w.wantedTags(m)
-		if !ok {
-			continue
-		}
-		compared++
-		missing := vm.MissingTags(m.VM.Core(), want)
-		for _, key := range slices.Sorted(maps.Keys(missing)) {
-			out = append(out, TagDiff{VM: m.VM.ID, NodeClaim: m.Claim.Name, Tag: key, Want: missing[key], Have: m.VM.Tags[key]})
-		}
-	}
-	return out, compared
+// TagReport is what became of the comparison of tags.
+type TagReport struct {
+	Diffs []TagDiff
+	// Compared counts VMs, Young those whose tags may still be on their way.
+	Compared, Young int
 }
 
-// wantedTags are the tags that the operator's own code would set, for a machine that lives and is old enough to have them.
-func (w *World) wantedTags(m fleet.Machine) (map[string]string, bool) {
+// Tags compares the tags of all machines that live.
+func Tags(s *fleet.Snapshot) TagReport {
+	w := newWorld(s)
+	var out TagReport
+	for _, m := range w.machines {
+		want := w.wantedTags(m)
+		switch {
+		case want == nil:
+			continue
+		case w.tagsAreYoung(m):
+			out.Young++
+			continue
+		}
+		out.Compared++
+		missing := vm.MissingTags(m.VM.Core(), want)
+		for _, key := range slices.Sorted(maps.Keys(missing)) {
+			out.Diffs = append(out.Diffs, TagDiff{VM: m.VM.ID, NodeClaim: m.Claim.Name, Tag: key, Want: missing[key], Have: m.VM.Tags[key]})
+		}
+	}
+	return out
+}
+
+// tagsAreYoung tells whether the launch may still be setting the tags.
+func (w *World) tagsAreYoung(m fleet.Machine) bool { return w.since(m.VM.CreatedAt) < TagPatience }
+
+// wantedTags are the tags that the operator's own code would set, nil for a machine that does not live.
+func (w *World) wantedTags(m fleet.Machine) map[string]string {
 	switch {
 	case m.Claim == nil || m.VM == nil || m.Claim.Spec.NodeClassRef == nil,
-		!m.Claim.DeletionTimestamp.IsZero(), m.VM.Core().Leaving(), w.since(m.VM.CreatedAt) < tagPatience,
+		!m.Claim.DeletionTimestamp.IsZero(), m.VM.Core().Leaving(),
 		w.Cluster.Name == "" || w.Cluster.UID == "" || w.Cluster.ID == "":
-		return nil, false
+		return nil
 	}
 	class := w.classes[m.Claim.Spec.NodeClassRef.Name]
 	if class == nil {
-		return nil, false
+		return nil
 	}
-	return w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil), true
+	return w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil)
 }
 
 func tagChecks() []Check {
@@ -80,8 +93,8 @@ func tagFindings(concerns func(string) bool, cause string) func(*World) Verdict 
 	return func(w *World) Verdict {
 		var out Verdict
 		for _, m := range w.machines {
-			want, ok := w.wantedTags(m)
-			if !ok {
+			want := w.wantedTags(m)
+			if want == nil || w.tagsAreYoung(m) {
 				continue
 			}
 			missing := vm.MissingTags(m.VM.Core(), want)

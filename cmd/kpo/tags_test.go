@@ -1,0 +1,43 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
+	s, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.VMs {
+		s.VMs[i].Tags = nil
+	}
+	for _, young := range []struct {
+		vms  int
+		says string
+		code int
+	}{
+		{2, "- not compared: 2 VMs younger than 30s, whose tags may be on their way", exitHealthy},
+		{1, "- not compared: 1 VM younger than 30s, whose tags may be on their way", exitFindings},
+	} {
+		for i := range s.VMs {
+			s.VMs[i].CreatedAt = s.TakenAt.Add(-time.Hour)
+			if i < young.vms {
+				s.VMs[i].CreatedAt = s.TakenAt.Add(-10 * time.Second)
+			}
+		}
+		file := filepath.Join(t.TempDir(), "young.json")
+		if err := fleet.Save(s, file); err != nil {
+			t.Fatal(err)
+		}
+		got := kpo(t, environment{utf8: true}, "tags", "--from", file)
+		if got.code != young.code || !strings.Contains(got.stdout, young.says) || strings.Contains(got.stdout, "wants them") {
+			t.Errorf("exit %d, want %d and %q:\n%s", got.code, young.code, young.says, got.stdout)
+		}
+	}
+}
