@@ -31,7 +31,7 @@ func launchChecks() []Check {
 		{ID: "KPO101", Title: "NodeClass not ready", Severity: Error, Needs: classes, Find: notReadyClasses, ExplainedBy: []string{"KPO105"}},
 		{ID: "KPO102", Title: "no capacity", Severity: Error, Needs: events, Find: func(w *World) Verdict {
 			return eventFindings(w, eventRule{
-				reasons: []string{"InsufficientCapacityError"}, unless: []string{"quota", "OutscaleNodeClass", "subnet"},
+				reasons: []string{"InsufficientCapacityError"}, unless: []string{"quota", "OutscaleNodeClass", " 10021 "}, // every refusal names the subnet; 10021 is one that is full
 				cause: "Outscale has no room for any of the VM types that the NodePool allows",
 				next:  "kubectl kpo types", fix: "allow more types or subregions in the NodePool; Karpenter tries again by itself",
 			})

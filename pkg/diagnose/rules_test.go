@@ -64,7 +64,7 @@ func launchScenarios() map[string]scenario {
 			s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
 		}, func(s *fleet.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" }},
 		"KPO102": {
-			gone("InsufficientCapacityError", "NodeClaim default-gone1 event: all 12 candidates are sold out", time.Minute),
+			gone("InsufficientCapacityError", `NodeClaim default-gone1 event: insufficient capacity, creating a tinav7.c16r32p1 in subnet "subnet-1": CreateVms: 10001 InsufficientCapacity: there is no capacity left (request 9f0c)`, time.Minute),
 			gone("InsufficientCapacityError", "NodeClaim default-gone1 event: a quota of the account is reached", time.Minute),
 		},
 		"KPO103": {
