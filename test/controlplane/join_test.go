@@ -82,7 +82,7 @@ func nodeRestriction(t *testing.T, c *controlplane.ControlPlane) {
 	label("karpenter.sh/nodepool")(allowed)
 	label("node.kubernetes.io/instance-type")(allowed)
 	create(t, kubelet, allowed)
-	_, err := kubelet.CoreV1().Nodes().Patch(t.Context(), "restricted", "application/merge-patch+json", []byte(`{"spec":{"taints":[]}}`), metav1.PatchOptions{})
+	_, err := kubelet.CoreV1().Nodes().Patch(t.Context(), "restricted", "application/merge-patch+json", []byte(`{"spec":{"taints":[{"key":"mine","effect":"NoSchedule"}]}}`), metav1.PatchOptions{})
 	if !apierrors.IsForbidden(err) {
 		t.Errorf("a node changed its own taints: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	osc "github.com/outscale/osc-sdk-go/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -156,6 +157,27 @@ func TestVMsOfAnotherClusterOfTheSameNameAreLeftAlone(t *testing.T) {
 	w.sweep(t)
 	if w.deletions() != 0 {
 		t.Error("deleted a node of another cluster")
+	}
+}
+
+// Somebody copied a VM with its tags, or tagged one by hand: the name of the cluster alone proves nothing.
+func TestAVMWithTheNameOfTheClusterOnlyIsLeftAlone(t *testing.T) {
+	w := newWorld(t, 1)
+	fixture := w.region.Fixture()
+	api := account.Client(t, w.region)
+	response, err := api.CreateVms(t.Context(), osc.CreateVmsRequest{ImageId: fixture.ImageID, SubnetId: &fixture.Subnets[0].ID, VmType: new("tinav6.c2r4p2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := []osc.ResourceTag{{Key: vm.TagManagedBy, Value: ours().Name}}
+	if err := api.CreateTags(t.Context(), osc.CreateTagsRequest{ResourceIds: []string{response.GetVms()[0].GetVmId()}, Tags: tags}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	if w.deletions() != 0 {
+		t.Error("deleted a VM that nobody proved to be ours")
 	}
 }
 
