@@ -59,7 +59,7 @@ func bootChecks() []Check {
 	}
 	for _, s := range symptoms() {
 		out = append(out, Check{
-			ID: s.id, Title: s.title, Severity: Error, Needs: consoles, ExplainedBy: []string{"KPO201", "KPO211", "KPO212"},
+			ID: s.id, Title: s.title, Severity: Error, Needs: consoles, ExplainedBy: []string{"KPO201", "KPO211", "KPO212", "KPO303"},
 			Find: func(w *World) Verdict { return w.consoleFindings(s.id) },
 		})
 	}

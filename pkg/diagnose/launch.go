@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func launchChecks() []Check {
 		{ID: "KPO109", Title: "NodePool without NodeClass", Severity: Error, Needs: []fleet.Source{fleet.SourceNodePools, fleet.SourceNodeClasses}, Find: poolsWithoutClass},
 		{
 			ID: "KPO110", Title: "launch does not happen", Severity: Error, Needs: claims, Find: stuckLaunches,
-			ExplainedBy: []string{"KPO101", "KPO102", "KPO103", "KPO104", "KPO105", "KPO106", "KPO107", "KPO108"},
+			ExplainedBy: []string{"KPO101", "KPO102", "KPO103", "KPO104", "KPO105", "KPO106", "KPO107", "KPO108", "KPO603"},
 		},
 	}
 }
@@ -66,7 +67,7 @@ func notReadyClasses(w *World) Verdict {
 	return classFindings(w, func(class *v1alpha1.OutscaleNodeClass) (string, string, time.Time) {
 		for _, condition := range class.Status.Conditions {
 			if condition.Type == "Ready" && condition.Status == metav1.ConditionFalse {
-				return "NodeClass condition " + strings.Join(falseConditions(class), ", ") + " is false", condition.Message, condition.LastTransitionTime.Time
+				return "NodeClass condition " + strings.Join(falseConditions(class), ", ") + " is false", cmp.Or(class.Trouble(), condition.Message), condition.LastTransitionTime.Time
 			}
 		}
 		return "", "", time.Time{}

@@ -15,7 +15,7 @@ const registrationPatience = 5 * time.Minute
 
 func registerChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO406", "KPO608"}
+	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO303", "KPO406", "KPO608", "KPO609"}
 	for _, s := range symptoms() {
 		explained = append(explained, s.id)
 	}
@@ -30,14 +30,16 @@ func registerChecks() []Check {
 func providerIDs(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.in(fleet.PhaseRegistering) {
-		if m.Node == nil || m.Node.Spec.ProviderID == m.Claim.Status.ProviderID || w.since(m.Node.CreationTimestamp.Time) < time.Minute {
+		switch {
+		case m.Node == nil || m.Node.Spec.ProviderID == m.Claim.Status.ProviderID || w.since(m.Node.CreationTimestamp.Time) < time.Minute,
+			m.Node.Spec.ProviderID == "" && hasTaint(m.Node, taintUninitialized): // it waits for the CCM: KPO303
 			continue
 		}
 		f := registering(m, "the Node has another provider ID than the NodeClaim: Karpenter matches them by that string")
 		f.Fix = "nothing but the Outscale CCM may set spec.providerID: remove --provider-id from the kubelet's arguments"
 		if m.Node.Spec.ProviderID == "" {
-			f.Cause = "the Node has no provider ID: the Outscale CCM has not initialised it"
-			f.Fix = "see that the CCM runs, finds the VM by its tags, and that the kubelet has cloud-provider: external"
+			f.Cause = "the Node has no provider ID, and does not wait for the Outscale CCM to set it"
+			f.Fix = "give the kubelet cloud-provider: external (cluster.externalCloudProvider of the worker config)"
 		}
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: fmt.Sprintf("%s has %q, NodeClaim %q", m.Node.Name, m.Node.Spec.ProviderID, m.Claim.Status.ProviderID)})
 		f.Next = "kubectl get node " + m.Node.Name + " -o yaml"

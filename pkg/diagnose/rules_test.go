@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/awslabs/operatorpkg/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -62,6 +63,9 @@ func launchScenarios() map[string]scenario {
 		"KPO101": {func(s *fleet.Snapshot) {
 			s.NodeClasses[0].Status.Conditions[0].Status = "False"
 			s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
+			s.NodeClasses[0].Status.Conditions = append(s.NodeClasses[0].Status.Conditions, status.Condition{
+				Type: v1alpha1.ConditionSubnetsReady, Status: "False", Message: "spec.subnetIds: subnet-1 does not exist",
+			})
 		}, func(s *fleet.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" }},
 		"KPO102": {
 			gone("InsufficientCapacityError", `NodeClaim default-gone1 event: insufficient capacity, creating a tinav7.c16r32p1 in subnet "subnet-1": CreateVms: 10001 InsufficientCapacity: there is no capacity left (request 9f0c)`, time.Minute),
@@ -131,7 +135,8 @@ func bootScenarios() map[string]scenario {
 		}, func(s *fleet.Snapshot) {
 			node := s.Nodes[0]
 			booting(s, 2*time.Minute, "")
-			node.Spec.ProviderID, node.CreationTimestamp = "", ago(20*time.Second)
+			node.Spec.ProviderID, node.CreationTimestamp = "", ago(90*time.Second)
+			node.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
 			s.Nodes = append(s.Nodes, node)
 		}},
 		"KPO212": {func(s *fleet.Snapshot) {
