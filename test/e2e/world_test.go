@@ -70,7 +70,8 @@ func (w *world) in(t *testing.T) *world { return &world{Sandbox: w.Sandbox, t: t
 func (w *world) await(what string, check func(context.Context) error) {
 	w.t.Helper()
 	if err := w.WaitFor(w.t.Context(), what, patience, check); err != nil {
-		w.t.Fatal(err)
+		// Near the deadline a client complains of that alone.
+		w.t.Fatalf("%v\nand after that: %v", err, check(w.t.Context()))
 	}
 }
 
