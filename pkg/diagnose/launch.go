@@ -174,9 +174,13 @@ func throttled(w *World) Verdict {
 
 func launchFinding(m fleet.Machine, cause, fix string) Finding {
 	launched := m.Condition(karpv1.ConditionTypeLaunched)
+	text := fmt.Sprintf("Launched=%s %s: %s", launched.Status, launched.Reason, launched.Message)
+	if launched.Status == "" {
+		text = "has no condition Launched: nobody has looked at it"
+	}
 	return Finding{
 		Subject: claimRef(m, m.Claim.CreationTimestamp.Time), Confidence: Certain, Cause: cause, Fix: fix,
-		Evidence:    []Evidence{{Source: "claim", Text: short(fmt.Sprintf("Launched=%s %s: %s", launched.Status, launched.Reason, launched.Message)), At: launched.LastTransitionTime.UTC()}},
+		Evidence:    []Evidence{{Source: "claim", Text: short(text), At: launched.LastTransitionTime.UTC()}},
 		Deadline:    m.Claim.CreationTimestamp.Add(launchTTL).UTC(),
 		Consequence: "Karpenter deletes the NodeClaim", Next: "kubectl describe nodeclaim " + m.Claim.Name,
 	}
