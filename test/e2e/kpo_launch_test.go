@@ -58,7 +58,8 @@ func nobodyLaunches(w *world) {
 	}
 	w.must(w.Client.Create(w.t.Context(), claim))
 	w.broken("nobody-launches", func(s *situation) {
-		s.diagnosed([]string{"KPO110"}, nil, "nobody works on the NodeClaim: the controller is down, or not the leader", "Karpenter deletes the NodeClaim")
+		s.diagnosed([]string{"KPO110"}, nil, "nobody works on the NodeClaim: the controller is down, or not the leader",
+			"has no condition Launched", "Karpenter deletes the NodeClaim")
 		s.nothingLeaks()
 	})
 	w.must(w.Client.Delete(w.t.Context(), claim))

@@ -90,7 +90,9 @@ func (s *situation) quietly(code int, args []string, words ...string) string {
 	s.t.Helper()
 	run := s.Kpo
 	if s.credentials != nil {
-		run = func(ctx context.Context, args ...string) (string, int, error) { return s.KpoWith(ctx, *s.credentials, args...) }
+		run = func(ctx context.Context, args ...string) (string, int, error) {
+			return s.KpoWith(ctx, *s.credentials, args...)
+		}
 	}
 	screen, got, err := run(s.t.Context(), args...)
 	s.must(err)
