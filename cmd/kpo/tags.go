@@ -74,7 +74,7 @@ func (a *app) printTags(o *output, s *fleet.Snapshot, report diagnose.TagReport)
 		if err := a.table(t, o, columns, cells); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.streams.Out, "%s of %s differ; the controller puts them back within a minute\n", render.Count(len(report.Diffs), "tag"), compared)
+		fmt.Fprintf(a.streams.Out, "%s of %s not as wanted; the controller puts them back within a minute\n", render.Count(len(report.Diffs), "tag"), compared)
 	case report.Compared > 0 || report.Young == 0:
 		fmt.Fprintf(a.streams.Out, "%s tags of %s are as %s wants them\n", t.Symbol(render.MarkOK), compared, s.Cluster.Name)
 	}

@@ -90,9 +90,9 @@ func maskBlob(text string) string {
 	if strings.HasPrefix(text, "sha256:") || !strings.ContainsAny(text, "0123456789") {
 		return text
 	}
-	// Words joined by dashes or slashes are short, random text is not.
+	// Words joined by dashes or slashes are short or in lower case, random text is not.
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '-' || r == '_' || r == '/' }) {
-		if len(word) >= 20 {
+		if len(word) >= 20 && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
 			return masked
 		}
 	}

@@ -47,6 +47,7 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		`/system/run/containerd/io.containerd.runtime.v2.task/k8s.io/kubelet2`,
 		`https://10.0.1.10:6443/api?x=a@b`,
 		`cannot create certificate signing request: Unauthorized`,
+		`Post "https://10.0.1.5:6443/apis/certificates.k8s.io/v1/certificatesigningrequests": EOF`,
 		"a\tb\nc — é 漢",
 	}
 	for id, line := range samples() {
