@@ -15,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
@@ -143,12 +144,10 @@ func controllerDeployment(w *world) *appsv1.Deployment {
 
 func (w *world) gone(object client.Object) func(context.Context) error {
 	return func(ctx context.Context) error {
-		switch err := w.Client.Get(ctx, client.ObjectKeyFromObject(object), object); {
-		case err == nil:
-			return fmt.Errorf("%s is there", object.GetName())
-		default:
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return client.IgnoreNotFound(err)
 		}
+		return fmt.Errorf("%s is there", object.GetName())
 	}
 }
 
@@ -198,9 +197,8 @@ func leaks(w *world) {
 // force deletes an object without the finalizers that should guard it.
 func (w *world) force(object client.Object) {
 	w.t.Helper()
-	stored := object.DeepCopyObject().(client.Object)
-	object.SetFinalizers(nil)
-	w.must(errors.Join(w.Client.Patch(w.t.Context(), object, client.MergeFrom(stored)), client.IgnoreNotFound(w.Client.Delete(w.t.Context(), object))))
+	withoutFinalizers := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+	w.must(errors.Join(w.Client.Patch(w.t.Context(), object, withoutFinalizers), client.IgnoreNotFound(w.Client.Delete(w.t.Context(), object))))
 }
 
 // others are all VMs of the account but some: the control plane's, and one that was killed.
