@@ -1,8 +1,9 @@
-# Everything a new machine needs, beside Go, git and make, is built by these targets from the module proxy.
+# Everything a new machine needs, besides Go, git and make, is built by these targets from the module proxy.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-export GOTOOLCHAIN := local
+# The toolchain of go.mod comes through the module proxy, whatever Go >= 1.22 this machine has.
+export GOTOOLCHAIN := go$(shell sed -n 's|^go ||p' go.mod)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 LDFLAGS := -X github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version.Version=$(VERSION)

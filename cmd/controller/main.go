@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/cloudprovider/metrics"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider/overlay"
 	corecontrollers "sigs.k8s.io/karpenter/pkg/controllers"
+	"sigs.k8s.io/karpenter/pkg/controllers/node/health"
 	"sigs.k8s.io/karpenter/pkg/controllers/state"
 	"sigs.k8s.io/karpenter/pkg/operator"
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
@@ -60,10 +61,15 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 
 	undecorated := cloudprovider.New(op.GetClient(), uncached, vms, instanceTypes, op.InstanceTypeStore, op.EventRecorder)
 	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
-	cluster := state.NewCluster(op.Clock, op.GetClient(), provider)
+	// Core panics without the matcher as soon as the gate NodeRepair is on.
+	repairs, err := health.NewRepairPolicyMatcher(ctx, provider)
+	if err != nil {
+		return err
+	}
+	cluster := state.NewCluster(op.Clock, op.GetClient(), provider, state.WithRepairPolicyMatcher(repairs))
 
 	op.WithControllers(ctx, corecontrollers.NewControllers(ctx, op.Manager, op.Clock, op.GetClient(), op.EventRecorder,
-		provider, undecorated, cluster, op.InstanceTypeStore)...).
+		provider, undecorated, cluster, op.InstanceTypeStore, op.PredictionStore)...).
 		WithControllers(ctx,
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), op.EventRecorder),
 			catalog.NewController(prices),

@@ -1,4 +1,4 @@
-// Package cloudprovider is Karpenter's view of Outscale: the nine methods of its CloudProvider, one file each.
+// Package cloudprovider is Karpenter's view of Outscale: the ten methods of its CloudProvider, one file each.
 package cloudprovider
 
 import (
@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
-	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
 	"sigs.k8s.io/karpenter/pkg/events"
 
@@ -62,14 +61,6 @@ func (c *CloudProvider) Name() string { return "outscale" }
 // GetSupportedNodeClasses returns a new object at each call: core reads into it.
 func (c *CloudProvider) GetSupportedNodeClasses() []status.Object {
 	return []status.Object{&v1alpha1.OutscaleNodeClass{}}
-}
-
-// RepairPolicies tells which nodes are beyond hope. Whole regions have rebooted, and came back within minutes.
-func (c *CloudProvider) RepairPolicies() []cloudprovider.RepairPolicy {
-	return []cloudprovider.RepairPolicy{
-		{ConditionType: "Ready", ConditionStatus: "False", TolerationDuration: 20 * time.Minute},
-		{ConditionType: "Ready", ConditionStatus: "Unknown", TolerationDuration: 20 * time.Minute},
-	}
 }
 
 // getNodeClass reads a NodeClass from the cache.

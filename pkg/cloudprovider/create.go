@@ -186,7 +186,7 @@ func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClas
 // devices are the volumes of the NodeClass, or a root that is neither slow nor too small.
 func devices(nodeClass *v1alpha1.OutscaleNodeClass) []vm.Device {
 	if len(nodeClass.Spec.BlockDeviceMappings) == 0 {
-		return []vm.Device{{Name: "/dev/sda1", SizeGiB: instancetype.DefaultRootGiB, Type: "gp2"}}
+		return []vm.Device{{Name: instancetype.RootDevice, SizeGiB: instancetype.DefaultRootGiB, Type: "gp2"}}
 	}
 	var out []vm.Device
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {

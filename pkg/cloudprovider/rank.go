@@ -40,7 +40,7 @@ func rank(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, instan
 		for _, offering := range instanceType.Offerings.Compatible(requirements) {
 			for _, subnet := range nodeClass.Status.Subnets {
 				if subnet.Subregion == offering.Zone() {
-					out = append(out, candidate{instanceType, subnet.Subregion, subnet.ID, offering.Price, offering.Available})
+					out = append(out, candidate{instanceType, subnet.Subregion, subnet.ID, offering.Price, offering.Launchable()})
 				}
 			}
 		}

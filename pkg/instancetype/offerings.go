@@ -37,6 +37,8 @@ func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass, n
 		Offerings:    p.offerings(t, subregions, root, now),
 		Capacity:     size,
 		Overhead:     overhead(size, kubelet),
+
+		VolumeAttachmentLimits: map[string]int{csiDriver: attachable(nodeClass)},
 	}
 }
 
@@ -113,6 +115,25 @@ func (p *Provider) offerings(t Type, subregions []string, root volume, now time.
 	return out
 }
 
+const (
+	// csiDriver is the name of Outscale's BSU driver, whose volumes the limit is about.
+	csiDriver = "bsu.csi.outscale.com"
+	// volumesPerVM is how many BSU volumes a VM takes, its root volume included (osc-bsu-csi-driver pkg/driver/node.go).
+	volumesPerVM = 40
+)
+
+// attachable returns how many volumes pods can have on a node: what a VM takes, less the volumes that the NodeClass gives it.
+func attachable(nodeClass *v1alpha1.OutscaleNodeClass) int {
+	own := map[string]bool{RootDevice: true}
+	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
+		own[mapping.DeviceName] = true
+	}
+	return max(0, volumesPerVM-len(own))
+}
+
+// RootDevice is the device name of the root volume of every image.
+const RootDevice = "/dev/sda1"
+
 type volume struct {
 	kind          string
 	sizeGiB, iops int
@@ -120,7 +141,7 @@ type volume struct {
 
 func rootVolume(nodeClass *v1alpha1.OutscaleNodeClass) volume {
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
-		if mapping.DeviceName == "/dev/sda1" && mapping.BSU.VolumeSize > 0 {
+		if mapping.DeviceName == RootDevice && mapping.BSU.VolumeSize > 0 {
 			return volume{mapping.BSU.VolumeType, int(mapping.BSU.VolumeSize), int(mapping.BSU.IOPS)}
 		}
 	}

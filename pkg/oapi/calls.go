@@ -24,6 +24,15 @@ func (c *Client) DeleteVms(ctx context.Context, ids []string) (osc.DeleteVmsResp
 	})
 }
 
+// RebootVms reboots VMs. It has no idempotency key: an attempt whose outcome is unknown is never repeated here, see
+// IsOutcomeUnknown.
+func (c *Client) RebootVms(ctx context.Context, ids []string) error {
+	_, err := callWhile(ctx, c, "RebootVms", IsThrottled, func(ctx context.Context) (osc.RebootVmsResponse, *http.Response, error) {
+		return c.sdk.VmApi.RebootVms(ctx).RebootVmsRequest(osc.RebootVmsRequest{VmIds: ids}).Execute()
+	})
+	return err
+}
+
 // CreateTags sets tags on resources and replaces values of keys that are there.
 func (c *Client) CreateTags(ctx context.Context, request osc.CreateTagsRequest) error {
 	_, err := call(ctx, c, "CreateTags", func(ctx context.Context) (osc.CreateTagsResponse, *http.Response, error) {

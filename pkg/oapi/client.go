@@ -85,14 +85,21 @@ func burst(rateLimit float64) int { return min(3, max(1, int(rateLimit/2))) }
 // maxRetryAfter is the longest pause that an answer can ask for: a caller without a deadline must not be lost for hours.
 const maxRetryAfter = 5 * time.Minute
 
-// call repeats an SDK call until it succeeds, cannot succeed, or the retries are used up. Each attempt goes through the
-// SDK again, because that signs it anew: a signature is valid for minutes only. All calls made here can be repeated:
-// reads, and writes with a client token or an idempotent effect.
+// call repeats an SDK call until it succeeds, cannot succeed, or the retries are used up. It is for calls that can be
+// repeated: reads, and writes with a client token or an idempotent effect.
 func call[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
+	return callWhile(ctx, c, name, IsRetryable, do)
+}
+
+// callWhile is call for the errors that again accepts. Each attempt goes through the SDK again, because that signs it
+// anew: a signature is valid for minutes only.
+func callWhile[R any](ctx context.Context, c *Client, name string, again func(error) bool,
+	do func(context.Context) (R, *http.Response, error),
+) (R, error) {
 	wait := c.options.RetryWait
 	for attempt := 0; ; attempt++ {
 		result, err := once(ctx, c, name, do)
-		if err == nil || attempt >= c.options.Retries || !IsRetryable(err) {
+		if err == nil || attempt >= c.options.Retries || !again(err) {
 			return result, err
 		}
 		// Between half and all of the pause, so that callers throttled together do not come back together.

@@ -134,6 +134,10 @@ func IsThrottled(err error) bool {
 		strings.HasPrefix(e.Type, "RequestLimitExceeded"))
 }
 
+// IsOutcomeUnknown reports whether a call that failed may have had its effect all the same: the answer was lost, or the
+// platform failed after it had taken the call.
+func IsOutcomeUnknown(err error) bool { return IsRetryable(err) && !IsThrottled(err) }
+
 // IsUnauthorized tells whether the credentials were refused, in this call or in one before, so that this one was kept
 // back. Repeating such a call locks the account.
 func IsUnauthorized(err error) bool {

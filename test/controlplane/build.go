@@ -13,7 +13,7 @@ import (
 
 // The versions that Build makes. The modules beside this package pin the same ones.
 const (
-	KubernetesVersion = "v1.35.4"
+	KubernetesVersion = "v1.36.1"
 	KwokVersion       = "v0.7.0"
 )
 
@@ -59,7 +59,7 @@ func stamps() string {
 	flags := []string{"-s", "-w"}
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
 		flags = append(flags,
-			"-X", pkg+".gitVersion="+KubernetesVersion, "-X", pkg+".gitMajor=1", "-X", pkg+".gitMinor=35")
+			"-X", pkg+".gitVersion="+KubernetesVersion, "-X", pkg+".gitMajor=1", "-X", pkg+".gitMinor=36")
 	}
 	return strings.Join(flags, " ")
 }

@@ -1,7 +1,7 @@
 // Module kwok pins the fake kubelet of the sandbox: its k8s.io versions need not be those of the provider.
 module github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/kwok
 
-go 1.26.0
+go 1.27.3
 
 tool sigs.k8s.io/kwok/cmd/kwok
 
