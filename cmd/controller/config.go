@@ -12,6 +12,7 @@ import (
 	osc "github.com/outscale/osc-sdk-go/v2"
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
@@ -25,6 +26,7 @@ type config struct {
 	credentials            osc.AWSv4
 	api                    oapi.Options
 	vm                     vm.Options
+	repairs                cloudprovider.RepairTimes
 	instanceTypes          []instancetype.Type
 
 	instanceTypesFile string
@@ -61,6 +63,9 @@ func (c *config) addFlags(fs *coreoptions.FlagSet) {
 	fs.DurationVar(&c.api.RetryWait, "oapi-retry-wait-min", fromEnv(c, "OAPI_RETRY_WAIT_MIN", c.api.RetryWait, time.ParseDuration), "Pause before the first repetition of a call; it doubles with each.")
 	fs.DurationVar(&c.api.MaxRetryWait, "oapi-retry-wait-max", fromEnv(c, "OAPI_RETRY_WAIT_MAX", c.api.MaxRetryWait, time.ParseDuration), "Longest pause before a repetition of a call.")
 	fs.BoolVarWithEnv(&c.vm.TagsInUserData, "tags-in-user-data", "TAGS_IN_USER_DATA", true, "Set tags in the OUTSCALE section of the user data, with the call that creates the VM. If false, a second call sets them.")
+	repairs := cloudprovider.DefaultRepairTimes()
+	fs.DurationVar(&c.repairs.Silent, "repair-silent-after", fromEnv(c, "REPAIR_SILENT_AFTER", repairs.Silent, time.ParseDuration), "With the feature gate NodeRepair: how long a kubelet may stop reporting before its VM is rebooted.")
+	fs.DurationVar(&c.repairs.NotReady, "repair-not-ready-after", fromEnv(c, "REPAIR_NOT_READY_AFTER", repairs.NotReady, time.ParseDuration), "With the feature gate NodeRepair: how long a node may report that it is not ready before it is replaced.")
 	fs.StringVar(&c.instanceTypesFile, "instance-types-file", os.Getenv("INSTANCE_TYPES_FILE"), "YAML file with the instance types to offer, instead of the grid of each OutscaleNodeClass.")
 }
 
@@ -81,6 +86,11 @@ func (c *config) check() error {
 		}
 		if err != nil {
 			c.invalid = append(c.invalid, fmt.Errorf("--instance-types-file: %w", err))
+		}
+	}
+	for name, value := range map[string]time.Duration{"--repair-silent-after": c.repairs.Silent, "--repair-not-ready-after": c.repairs.NotReady} {
+		if value <= 0 {
+			c.invalid = append(c.invalid, fmt.Errorf("%s is %s: want a duration above zero, for instance 10m", name, value))
 		}
 	}
 	c.invalid = append(c.invalid, c.parseCredentials())

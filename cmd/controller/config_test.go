@@ -42,6 +42,7 @@ func TestABadSettingIsNamed(t *testing.T) {
 		"--cluster-id":          func(t *testing.T) []string { t.Helper(); t.Setenv("OSC_CLUSTER_ID", ""); return nil },
 		"OAPI_RATE_LIMIT":       func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
 		"--instance-types-file": func(*testing.T) []string { return []string{"--instance-types-file", file} },
+		"--repair-silent-after": func(*testing.T) []string { return []string{"--repair-silent-after", "0s"} },
 		"no-such-flag":          func(*testing.T) []string { return []string{"--no-such-flag"} },
 		"LOG_LEVEL":             func(*testing.T) []string { return []string{"--log-level", "loud"} },
 	} {

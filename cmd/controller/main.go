@@ -59,7 +59,8 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	prices := pricing.NewProvider(api, time.Now)
 	instanceTypes := instancetype.NewProvider(prices, cfg.instanceTypes, time.Now)
 
-	undecorated := cloudprovider.New(op.GetClient(), uncached, vms, instanceTypes, op.InstanceTypeStore, op.EventRecorder)
+	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes,
+		op.InstanceTypeStore, op.EventRecorder, cfg.repairs)
 	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
 	// Core panics without the matcher as soon as the gate NodeRepair is on.
 	repairs, err := health.NewRepairPolicyMatcher(ctx, provider)

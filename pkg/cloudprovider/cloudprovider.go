@@ -35,6 +35,7 @@ type CloudProvider struct {
 	types    *instancetype.Provider
 	overlays *nodeoverlay.InstanceTypeStore
 	recorder events.Recorder
+	repairs  RepairTimes
 
 	// since is when this process first launched something: whatever is older may be the work of another one.
 	firstCreate sync.Once
@@ -44,12 +45,19 @@ type CloudProvider struct {
 	fullSubnets *ttlcache.Cache[string, bool]
 }
 
-// New returns the provider. Uncached must read from the API server itself.
-func New(kube client.Client, uncached client.Reader, vms *vm.Provider, instanceTypes *instancetype.Provider,
-	overlays *nodeoverlay.InstanceTypeStore, recorder events.Recorder,
+// Kube is the API server: through the controller's cache, and past it.
+type Kube struct {
+	client.Client
+	// Uncached reads from the API server itself.
+	Uncached client.Reader
+}
+
+// New returns the provider.
+func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, overlays *nodeoverlay.InstanceTypeStore,
+	recorder events.Recorder, repairs RepairTimes,
 ) *CloudProvider {
 	return &CloudProvider{
-		kube: kube, uncached: uncached, vms: vms, types: instanceTypes, overlays: overlays, recorder: recorder,
+		kube: kube.Client, uncached: kube.Uncached, vms: vms, types: instanceTypes, overlays: overlays, recorder: recorder, repairs: repairs,
 		unsure:      ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
 		fullSubnets: ttlcache.New(ttlcache.WithTTL[string, bool](fullFor), ttlcache.WithDisableTouchOnHit[string, bool]()),
 	}

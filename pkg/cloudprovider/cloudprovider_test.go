@@ -62,8 +62,8 @@ func (w *world) restart(t *testing.T) {
 	}
 	cluster := vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}
 	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
-	w.CloudProvider = cloudprovider.New(w.kube, w.kube, vms, instancetype.NewProvider(prices, nil, time.Now),
-		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events))
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, nil, time.Now),
+		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
 }
 
 func readyNodeClass(region *oapitest.Region) *v1alpha1.OutscaleNodeClass {

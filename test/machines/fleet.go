@@ -40,6 +40,8 @@ type Fleet struct {
 	CertificateTimeout time.Duration
 	// BootTimeout is how long all services may take before the machine reboots; 70 minutes if zero.
 	BootTimeout time.Duration
+	// Freezer makes kubelets hang; nil never does.
+	Freezer *Freezer
 	// CutPower makes a stop of a VM cut its power instead of pressing the ACPI button.
 	CutPower bool
 	// Hosts are the names that resolve in the region, with their addresses; localhost always does.
@@ -91,6 +93,9 @@ func (f *Fleet) withDefaults() *Fleet {
 	c.RetryInterval = cmp.Or(c.RetryInterval, 500*time.Millisecond)
 	c.CertificateTimeout = cmp.Or(c.CertificateTimeout, 5*time.Minute)
 	c.BootTimeout = cmp.Or(c.BootTimeout, 70*time.Minute)
+	if c.Freezer == nil {
+		c.Freezer = &Freezer{}
+	}
 	if c.Dial == nil {
 		c.Dial = dialLoopback
 	}
@@ -119,6 +124,8 @@ type slot struct {
 	disk *disk
 	// power ends the machine that runs here; nil while it is off.
 	power *power
+	// boots is how often the region had started the guest when this machine began.
+	boots int
 }
 
 func (r *rack) sync(ctx context.Context, vms []oapitest.VM) {
@@ -146,7 +153,8 @@ func (r *rack) follow(ctx context.Context, vm oapitest.VM) {
 	switch vm.State {
 	case "running":
 		r.slots[vm.ID] = s
-		if s.power == nil || s.power.off() {
+		if s.power == nil || s.power.off() || s.boots != vm.Boots {
+			s.cut()
 			r.start(ctx, s, vm)
 		}
 	case "stopping", "shutting-down":
@@ -166,7 +174,7 @@ func (r *rack) follow(ctx context.Context, vm oapitest.VM) {
 func (r *rack) start(ctx context.Context, s *slot, vm oapitest.VM) {
 	previous := s.power
 	p := newPower(ctx)
-	s.power = p
+	s.power, s.boots = p, vm.Boots
 	m := newMachine(r.fleet, vm, s.disk)
 	r.fleet.Log.Info("powered on machine", "vm-id", vm.ID, "talos", m.version)
 	r.all.Go(func() {

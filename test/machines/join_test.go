@@ -35,6 +35,7 @@ func TestCluster(t *testing.T) {
 			"a Node that is there is taken over":                 adoptsNode,
 			"a machine without power goes silent":                goesSilent,
 			"a stopped machine comes back as the same Node":      comesBack,
+			"a frozen kubelet is silent until the reboot":        thaws,
 			"without a name in the config the platform names it": platformName,
 		} {
 			t.Run(name, func(t *testing.T) {

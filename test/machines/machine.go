@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
@@ -26,6 +27,8 @@ type machine struct {
 	hostname hostname
 	nodeName string
 	nodeIP   netip.Addr
+	bootID   string
+	bootedAt time.Time
 	kubelet  *kubelet
 
 	apid chan struct{}
@@ -75,7 +78,8 @@ func (m *machine) operate(ctx context.Context) {
 // boot walks through the stages of a Talos worker; a stage that cannot succeed never returns while there is power.
 func (m *machine) boot(ctx context.Context) error {
 	m.console.powerOn()
-	m.apid = make(chan struct{})
+	m.apid, m.bootedAt = make(chan struct{}), m.fleet.Clock.Now()
+	m.bootID = string(uuid.NewUUID()) // as the kernel's /proc/sys/kernel/random/boot_id
 	stages := []func(context.Context) error{
 		m.startKernel,
 		m.acquireConfig,

@@ -55,7 +55,7 @@ func (m *machine) nodeStatus(s *settings) corev1.NodeStatus {
 		},
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 10250}},
 		NodeInfo: corev1.NodeSystemInfo{
-			MachineID: m.vm.ID, SystemUUID: m.vm.ID, BootID: m.vm.ID,
+			MachineID: m.vm.ID, SystemUUID: m.vm.ID, BootID: m.bootID,
 			KernelVersion: "6.18.0-talos", OSImage: "Talos (" + m.version + ")",
 			ContainerRuntimeVersion: "containerd://2.2.0", KubeletVersion: m.kubelet.version,
 			OperatingSystem: "linux", Architecture: "amd64",

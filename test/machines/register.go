@@ -50,6 +50,9 @@ func (m *machine) adopt(ctx context.Context, client *nodeClient, node *corev1.No
 	if err := client.patchStatus(ctx, status); err != nil {
 		return err
 	}
+	if was := existing.Status.NodeInfo.BootID; was != "" && was != m.bootID {
+		m.announceBoot(ctx, client)
+	}
 	labels := map[string]string{}
 	for _, key := range kubeletapis.KubeletLabels() {
 		if value, ok := node.Labels[key]; ok && existing.Labels[key] != value {

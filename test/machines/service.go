@@ -75,6 +75,10 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	if err != nil {
 		return err
 	}
+	frozen := m.fleet.Freezer.watch(m.vm.ID)
+	if isClosed(frozen) {
+		return m.hang(ctx, "the kubelet hangs")
+	}
 	m.console.service("kubelet", "Running", "Health check successful")
 	healthy()
 	if !settings.register || m.config.Machine().Kubelet().SkipNodeRegistration() {
@@ -106,8 +110,16 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	if err := m.becomeReady(ctx, client); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return ctx.Err()
+	if err := m.insist(ctx, func() error { return client.restartPods(ctx, m.bootedAt) }); err != nil {
+		return err
+	}
+	select {
+	case <-frozen:
+		m.leaveNode()
+		return m.hang(ctx, "the kubelet hangs")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // becomeReady reports the node ready once its network plugin would be, and hands its heartbeat to kwok.

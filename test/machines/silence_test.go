@@ -1,6 +1,7 @@
 package machines_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 )
 
 func goesSilent(t *testing.T, k *kube) {
@@ -63,5 +65,51 @@ func comesBack(t *testing.T, k *kube) {
 		return err == nil && *lease.Spec.HolderIdentity != "returning"
 	}) {
 		t.Error("kwok does not play the node again")
+	}
+}
+
+func thaws(t *testing.T, k *kube) {
+	freezer := &machines.Freezer{}
+	w := newWorld(t, func(f *machines.Fleet) { f.Freezer = freezer })
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("frozen")))
+	before := k.awaitNode(t, "frozen", readiness(corev1.ConditionTrue))
+	k.awaitLease(t, "frozen")
+	k.runPod(t, "frozen")
+	freezer.Freeze(vm, false)
+	k.awaitNode(t, "frozen", readiness(corev1.ConditionUnknown))
+	w.awaitState(vm, "running")
+	w.reboot(vm)
+	after := k.awaitNode(t, "frozen", readiness(corev1.ConditionTrue))
+	if before.UID != after.UID || before.Status.NodeInfo.BootID == after.Status.NodeInfo.BootID {
+		t.Errorf("Node %s with boot ID %s, before %s with %s: want the same Node with another boot ID",
+			after.UID, after.Status.NodeInfo.BootID, before.UID, before.Status.NodeInfo.BootID)
+	}
+	k.awaitRestarts(t, "frozen", 1)
+}
+
+// runPod binds a pod to a node and waits until it runs.
+func (k *kube) runPod(t *testing.T, node string) {
+	t.Helper()
+	_, err := k.client.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "on-" + node},
+		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "c", Image: "pause"}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.awaitRestarts(t, node, 0)
+}
+
+// awaitRestarts waits until the pod of a node is ready and its container was started again so often.
+func (k *kube) awaitRestarts(t *testing.T, node string, restarts int32) {
+	t.Helper()
+	var pod *corev1.Pod
+	if !eventually(t.Context(), func() bool {
+		var err error
+		pod, err = k.client.CoreV1().Pods("default").Get(t.Context(), "on-"+node, metav1.GetOptions{})
+		return err == nil && len(pod.Status.ContainerStatuses) == 1 && pod.Status.ContainerStatuses[0].RestartCount == restarts &&
+			slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
+	}) {
+		t.Fatalf("the pod is not ready after %d restarts: %+v", restarts, pod.Status)
 	}
 }

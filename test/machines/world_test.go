@@ -177,3 +177,12 @@ func (w *world) awaitState(vm, state string) {
 		w.t.Fatalf("VM is %s, want %s", w.vm(vm).State, state)
 	}
 }
+
+func (w *world) reboot(vm string) {
+	w.t.Helper()
+	_, raw, err := w.client.VmApi.RebootVms(w.auth).RebootVmsRequest(osc.RebootVmsRequest{VmIds: []string{vm}}).Execute()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer raw.Body.Close()
+}

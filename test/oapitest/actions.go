@@ -10,6 +10,7 @@ func actions() map[string]action {
 		"DeleteVms":              typed(deleteVMs),
 		"StopVms":                typed(stopVMs),
 		"StartVms":               typed(startVMs),
+		"RebootVms":              typed(rebootVMs),
 		"UpdateVm":               typed(updateVM),
 		"ReadConsoleOutput":      typed(readConsoleOutput),
 		"CreateTags":             typed(createTags),

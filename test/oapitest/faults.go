@@ -23,6 +23,8 @@ const (
 	FaultErrorAfter FaultKind = "error-after-effect"
 	// FaultLostReply does what was asked and cuts the connection.
 	FaultLostReply FaultKind = "lost-reply"
+	// FaultSlowReply does what was asked and answers Delay later.
+	FaultSlowReply FaultKind = "slow-reply"
 	// FaultDelay makes the call take Delay longer.
 	FaultDelay FaultKind = "delay"
 	// FaultStaleTags hides changes of tags from reads for Delay.
@@ -136,7 +138,7 @@ func (f Fault) validateKind() error {
 		if f.Status != 0 && (f.Status < http.StatusBadRequest || f.Status > 599) {
 			return fmt.Errorf("fault %q: status %d is no error", f.Kind, f.Status)
 		}
-	case FaultDelay, FaultStaleTags, FaultStaleVMs, FaultHostFailure, FaultSlowDelete:
+	case FaultDelay, FaultSlowReply, FaultStaleTags, FaultStaleVMs, FaultHostFailure, FaultSlowDelete:
 		if f.Delay == 0 {
 			return fmt.Errorf("fault %q: needs a delay", f.Kind)
 		}

@@ -19,7 +19,7 @@ type faultSet struct {
 	before, after                      error
 	lostReply, bootFails, tagsStripped bool
 	delay, staleTags, staleMachines    time.Duration
-	hostFailure, slowDelete            time.Duration
+	hostFailure, slowDelete, slowReply time.Duration
 	pageSize                           int
 }
 
@@ -64,6 +64,8 @@ func (s *faultSet) add(f Fault) {
 		s.after = f.error(cmp.Or(f.Code, "2000"))
 	case FaultLostReply:
 		s.lostReply = true
+	case FaultSlowReply:
+		s.slowReply += f.Delay
 	case FaultDelay:
 		s.delay += f.Delay
 	case FaultStaleTags:

@@ -13,7 +13,9 @@ type VM struct {
 	StateReason                                                                           string
 	Tags                                                                                  map[string]string
 	VCores, MemoryGiB, GPUs, RootGiB                                                      int
-	CreatedAt                                                                             time.Time
+	// Boots is how often the guest was started: at power on, and again with each reboot.
+	Boots     int
+	CreatedAt time.Time
 	// Fixture is set on the VMs that were there from the start: no simulated machine runs in them.
 	Fixture bool
 }
@@ -34,7 +36,7 @@ func (m *vm) copy() VM {
 		ID: m.id, State: m.state, Type: m.vmType, Subregion: m.subregion, SubnetID: m.subnetID(),
 		PrivateIP: m.privateIP(), PrivateDNSName: m.dnsName, ImageID: m.imageID, ClientToken: m.clientToken,
 		StateReason: m.reason, Tags: maps.Clone(m.tags.current()),
-		VCores: m.shape.vcores, MemoryGiB: m.shape.gib(), GPUs: m.gpuCount(), RootGiB: m.rootGiB,
+		VCores: m.shape.vcores, MemoryGiB: m.shape.gib(), GPUs: m.gpuCount(), RootGiB: m.rootGiB, Boots: m.boots,
 		CreatedAt: m.createdAt, Fixture: m.fixture,
 	}
 }

@@ -73,6 +73,8 @@ type Timings struct {
 	Stop time.Duration
 	// ForceStop is the time to stop without asking the guest.
 	ForceStop time.Duration
+	// Reboot is the time from the call until the guest starts anew; the VM stays running.
+	Reboot time.Duration
 	// Terminate is the time from shutting-down to terminated.
 	Terminate time.Duration
 	// Linger is the time that a terminated VM stays listed.
@@ -156,6 +158,7 @@ func (r *Region) defaults() {
 	orDuration(&r.Timings.Boot, 2*time.Second)
 	orDuration(&r.Timings.Stop, 2*time.Second)
 	orDuration(&r.Timings.ForceStop, 500*time.Millisecond)
+	orDuration(&r.Timings.Reboot, 500*time.Millisecond)
 	orDuration(&r.Timings.Terminate, 2*time.Second)
 	orDuration(&r.Timings.Linger, time.Hour)
 }

@@ -100,6 +100,10 @@ func (r *Region) answer(w http.ResponseWriter, c *call) {
 		return
 	}
 	out, err := r.perform(c)
+	if !r.wait(c, c.faults.slowReply) {
+		r.record(c, 0, "lost-reply", nil)
+		return
+	}
 	if c.faults.lostReply {
 		r.record(c, 0, "lost-reply", nil)
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the documented way to cut the connection

@@ -106,6 +106,27 @@ func startVMs(r *Region, c *call, req osc.StartVmsRequest) (reply, error) {
 	})
 }
 
+// rebootVMs queues one restart of the guest for each call: there is no idempotency key. A refused state is answered as
+// for StopVms [?].
+func rebootVMs(r *Region, c *call, req osc.RebootVmsRequest) (reply, error) {
+	_, err := r.each(c, req.VmIds, func(m *vm) error {
+		switch m.state {
+		case statePending:
+			return fail("9039", "the VM %s is pending", m.id)
+		case stateRunning:
+			return nil
+		}
+		return fail("6003", "the VM %s is %s", m.id, m.state)
+	}, func(m *vm) {
+		m.reboots++
+		if m.rebootAt.IsZero() {
+			m.rebootAt = r.Clock.Now().Add(r.Timings.Reboot)
+			r.plan(m.rebootAt)
+		}
+	})
+	return reply{}, err
+}
+
 func updateVM(r *Region, c *call, req osc.UpdateVmRequest) (reply, error) {
 	machines, err := r.named([]string{req.VmId})
 	if err != nil {

@@ -192,3 +192,62 @@ func TestVolumesGoWithTheVMUnlessTheyAreToStay(t *testing.T) {
 		t.Error("a terminated VM keeps its address")
 	}
 }
+
+func TestRebootStartsTheGuestAnewOnceForEachCall(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	id := w.running().GetVmId()
+	reboot := func() error {
+		_, _, err := w.api.VmApi.RebootVms(w.ctx).RebootVmsRequest(osc.RebootVmsRequest{VmIds: []string{id}}).Execute()
+		return err
+	}
+	boots := func() int {
+		for _, m := range w.VMs() {
+			if m.ID == id {
+				return m.Boots
+			}
+		}
+		return 0
+	}
+	before := w.read(id)
+	w.WriteConsole(id, "the boot before\n")
+	if err := reboot(); err != nil {
+		t.Fatal(err)
+	}
+	w.wantState(id, "running")
+	if n := boots(); n != 1 {
+		t.Errorf("%d boots, want 1: a reboot is queued and takes its time", n)
+	}
+	w.clock.Step(w.Timings.Reboot)
+	if n := boots(); n != 2 {
+		t.Errorf("%d boots, want 2", n)
+	}
+	if text := w.console(id); text != "" {
+		t.Errorf("console %q: it begins anew with a reboot", text)
+	}
+	if after := w.read(id); after.GetPrivateIp() != before.GetPrivateIp() || after.GetState() != "running" {
+		t.Errorf("the VM changed: %+v", after)
+	}
+	// No idempotency key: two calls are two reboots.
+	if err := errors.Join(reboot(), reboot()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(2 * w.Timings.Reboot)
+	if n := boots(); n != 4 {
+		t.Errorf("%d boots, want 4", n)
+	}
+}
+
+func TestOnlyARunningVMIsRebooted(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	reboot := func(ids ...string) error {
+		_, _, err := w.api.VmApi.RebootVms(w.ctx).RebootVmsRequest(osc.RebootVmsRequest{VmIds: ids}).Execute()
+		return err
+	}
+	running, pending := w.running().GetVmId(), w.mustCreate(w.request()).GetVmId()
+	wantRefused(t, reboot(pending), "9039")
+	wantRefused(t, reboot("i-00000000"), "5063")
+	w.StopVM(running)
+	wantRefused(t, reboot(running), "6003")
+	w.KillVM(running)
+	wantRefused(t, reboot(running), "6003")
+}

@@ -30,6 +30,9 @@ type vm struct {
 	id, state, next     string
 	nextAt              time.Time
 	failsAt             time.Time
+	rebootAt            time.Time
+	reboots             int
+	boots               int
 	failsAfter          time.Duration
 	bootFails           bool
 	goneAt              time.Time
@@ -121,7 +124,7 @@ func (r *Region) forget(m *vm) bool {
 // dueAt is the instant of the earliest event of a VM.
 func (m *vm) dueAt() (time.Time, bool) {
 	var at time.Time
-	for _, t := range []time.Time{m.nextAt, m.failsAt, m.goneAt} {
+	for _, t := range []time.Time{m.nextAt, m.failsAt, m.rebootAt, m.goneAt} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -136,10 +139,23 @@ func (r *Region) advance(m *vm, at time.Time) {
 		r.dirty = true
 	case m.nextAt:
 		r.enterAt(m, m.next, at)
+	case m.rebootAt:
+		r.rebooted(m, at)
 	default:
 		m.failsAt = time.Time{}
 		r.hostFailed(m, at)
 	}
+}
+
+// rebooted starts the guest anew: its console begins again, and nothing else changes.
+func (r *Region) rebooted(m *vm, at time.Time) {
+	m.boots++
+	m.reboots--
+	m.console, m.rebootAt = nil, time.Time{}
+	if m.reboots > 0 {
+		m.rebootAt = at.Add(r.Timings.Reboot)
+	}
+	r.dirty = true
 }
 
 func (r *Region) hostFailed(m *vm, at time.Time) {
@@ -159,8 +175,12 @@ func (r *Region) enter(m *vm, state string) {
 func (r *Region) enterAt(m *vm, state string, at time.Time) {
 	m.state, m.next, m.nextAt = state, "", time.Time{}
 	r.dirty = true
+	if state != stateRunning {
+		m.rebootAt, m.reboots = time.Time{}, 0
+	}
 	switch state {
 	case stateRunning:
+		m.boots++
 		r.attachGPUs(m)
 		if m.failsAfter > 0 {
 			m.failsAt, m.failsAfter = at.Add(m.failsAfter), 0

@@ -25,3 +25,6 @@ func (s *Sandbox) ControllerPID() int {
 	}
 	return p.PID()
 }
+
+// FreezeKubelet makes the kubelet of a VM hang until its next boot, or after each boot as well.
+func (s *Sandbox) FreezeKubelet(vmID string, forever bool) { s.freezer.Freeze(vmID, forever) }

@@ -59,8 +59,9 @@ func (s *Sandbox) openRegion(ctx context.Context) error {
 func (s *Sandbox) runMachines(ctx context.Context) error {
 	fleet := &machines.Fleet{
 		Region: s.Region, BootDelay: s.options.BootDelay, CertificateTimeout: s.options.CertificateTimeout,
-		Trustd: &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
-		Images: map[string]string{s.Region.Fixture().OldImageID: oldTalos},
+		Trustd:  &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
+		Freezer: &s.freezer,
+		Images:  map[string]string{s.Region.Fixture().OldImageID: oldTalos},
 	}
 	s.run("running the machines", func() error { return fleet.Run(ctx) })
 	return nil

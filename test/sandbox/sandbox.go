@@ -16,6 +16,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
@@ -71,6 +72,7 @@ type Sandbox struct {
 	scenario   scenario
 	binary     string
 	trustd     trustd
+	freezer    machines.Freezer
 	ports      []string
 	plugin     string
 	chartArgs  []string

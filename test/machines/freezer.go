@@ -1,0 +1,48 @@
+package machines
+
+import "sync"
+
+// Freezer makes the kubelets of some machines hang: the machine is alive, and its node says nothing any more.
+type Freezer struct {
+	mu       sync.Mutex
+	switches map[string]chan struct{}
+}
+
+// Freeze makes the kubelet of a VM hang until its next boot, or after each boot as well.
+func (f *Freezer) Freeze(vmID string, forever bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	current := f.current(vmID)
+	if !isClosed(current) {
+		close(current)
+	}
+	if !forever {
+		delete(f.switches, vmID)
+	}
+}
+
+// watch returns a channel that is closed while the kubelet of a VM is to hang.
+func (f *Freezer) watch(vmID string) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.current(vmID)
+}
+
+func (f *Freezer) current(vmID string) chan struct{} {
+	if f.switches == nil {
+		f.switches = map[string]chan struct{}{}
+	}
+	if f.switches[vmID] == nil {
+		f.switches[vmID] = make(chan struct{})
+	}
+	return f.switches[vmID]
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
