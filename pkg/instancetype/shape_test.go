@@ -160,3 +160,25 @@ func TestRegionIsTheSubregionWithoutItsLetter(t *testing.T) {
 		}
 	}
 }
+
+func TestPodsGetTheVolumesThatTheNodeClassLeaves(t *testing.T) {
+	for name, c := range map[string]struct {
+		devices []string
+		want    int
+	}{
+		"only the root volume of the image": {nil, 39},
+		"its own root volume":               {[]string{"/dev/sda1"}, 39},
+		"a data volume":                     {[]string{"/dev/xvdb"}, 38},
+		"root and two data volumes":         {[]string{"/dev/sda1", "/dev/xvdb", "/dev/xvdc"}, 37},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, class := newWorld(t), nodeClass()
+			for _, device := range c.devices {
+				class.Spec.BlockDeviceMappings = append(class.Spec.BlockDeviceMappings, v1alpha1.BlockDeviceMapping{DeviceName: device})
+			}
+			if got := w.get(class, "tinav6.c4r8p1").VolumeAttachmentLimits["bsu.csi.outscale.com"]; got != c.want {
+				t.Errorf("%d volumes, want %d: a VM takes 40, its own included", got, c.want)
+			}
+		})
+	}
+}
