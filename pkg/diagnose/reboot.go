@@ -15,8 +15,6 @@ const (
 	rebootPatience = 5 * time.Minute
 	// rebootWindow is how long core waits for the node to come back.
 	rebootWindow = 20 * time.Minute
-	// leastDrain is how long core drains before a reboot, even where the grace period is shorter.
-	leastDrain = 5 * time.Second
 )
 
 func rebootChecks() []Check {
@@ -108,7 +106,7 @@ func (w *World) drainPending(f *Finding, m fleet.Machine, requested time.Time) {
 		f.Evidence = append(f.Evidence, evidenceOf(events[len(events)-1]))
 	}
 	bound, err := time.ParseDuration(m.Claim.Annotations[karpv1.RebootTerminationGracePeriodAnnotationKey])
-	switch end := requested.Add(max(bound, leastDrain)); {
+	switch end := requested.Add(bound); {
 	case err != nil:
 		f.Evidence = append(f.Evidence, Evidence{Source: "claim", Text: "no grace period bounds this drain"})
 	case w.since(end) < time.Minute:
@@ -130,13 +128,16 @@ func rebootEndless(w *World) Verdict {
 		if m.Condition(karpv1.ConditionTypeRebooting).Reason != karpv1.RebootReasonIssued || w.since(issued) < rebootPatience {
 			continue
 		}
-		f := rebooting(m, issued, "Outscale took the reboot, and the machine has not booted since")
+		f := rebooting(m, issued, "Outscale took the reboot, and the node is not back")
 		f.Next = "kubectl kpo console " + m.Claim.Name
 		f.Fix = "the end of the console shows where the boot stands, and keeps it before the VM is deleted: --save FILE"
 		switch before := m.Claim.Annotations[karpv1.RebootPreBootIDAnnotationKey]; {
 		case m.Node == nil:
 			f.Cause = "the Node is gone since the reboot"
-		case before != "" && m.Node.Status.NodeInfo.BootID != before:
+		case before == "": // nothing shows whether it has booted
+		case m.Node.Status.NodeInfo.BootID == before:
+			f.Cause = "Outscale took the reboot, and the machine has not booted since"
+		default:
 			ready := fleet.Ready(m.Node)
 			f.Cause = "the machine has booted, and its Node is not Ready"
 			f.Evidence = append(f.Evidence, readyEvidence(ready))

@@ -172,6 +172,13 @@ func TestRebootThatIsNotIssuedNamesWhatBlocksIt(t *testing.T) {
 		s.NodeClaims[0].Annotations[karpv1.RebootPreBootIDAnnotationKey] = "before"
 		s.NodeClaims[0].Annotations["karpenter.outscale.com/reboot"] = `{"operation":"x","sentAt":"2026-11-22T03:08:00.5Z"}`
 	}), "Outscale has not taken the call", "no answer is recorded")
+	earlier := blocked(func(s *fleet.Snapshot) {
+		s.NodeClaims[0].Annotations[karpv1.RebootPreBootIDAnnotationKey] = "before"
+		s.NodeClaims[0].Annotations["karpenter.outscale.com/reboot"] = `{"operation":"x","sentAt":"2026-11-22T03:00:00.5Z"}`
+	})
+	if strings.Contains(earlier, "no answer is recorded") {
+		t.Errorf("the call of an earlier reboot is told:\n%s", earlier)
+	}
 	says(t, blocked(func(s *fleet.Snapshot) { s.Nodes = s.Nodes[1:] }), "the Node is gone")
 }
 
@@ -180,6 +187,11 @@ func TestRebootThatDoesNotEndSaysHowLongKarpenterWaits(t *testing.T) {
 		"has not booted since", "kubectl kpo console default-7xk2p", "i-00000001 is running", "Karpenter deletes the NodeClaim", "03:26:07")
 	says(t, only(t, troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute); s.Nodes[0].Status.NodeInfo.BootID = "after" }), "KPO410"),
 		"the machine has booted, and its Node is not Ready", "Ready=Unknown")
+	unmarked := func(s *fleet.Snapshot) {
+		issued(s, 6*time.Minute)
+		delete(s.NodeClaims[0].Annotations, karpv1.RebootPreBootIDAnnotationKey)
+	}
+	says(t, only(t, troubled(unmarked), "KPO410"), "the node is not back")
 	says(t, only(t, troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute); s.Nodes = s.Nodes[1:] }), "KPO410"), "the Node is gone")
 }
 
@@ -206,6 +218,9 @@ func TestSilentNodeSaysWhatNodeRepairWillDo(t *testing.T) {
 	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
 		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "NodeRepairBlocked", "more than 20% of nodes are unhealthy", time.Minute)}
 	}), "something blocks it", "more than 20%")
+	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
+		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "DisruptionBlocked", "before it was silent", 4*time.Minute)}
+	}), "node repair is on\n")
 }
 
 // TestRepairTimesAreTheControllers holds the times of KPO411 to those that the controller gives to Karpenter.
