@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
@@ -110,10 +111,30 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+condition.Reason))
 		}
 	}
+	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == fleet.PhaseRebooting {
+		parts = append(parts, "rebooting since "+t.Age(rebooting.LastTransitionTime.Time)+" ("+rebooting.Reason+")")
+	}
+	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); fleet.IsTrue(disrupted) {
+		parts = append(parts, "disrupted as "+disruptionText(disrupted.Reason))
+	}
 	if !m.Claim.DeletionTimestamp.IsZero() {
 		parts = append(parts, "deleting since "+t.Age(m.Claim.DeletionTimestamp.Time))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// disruptionText explains a reason for which Karpenter disrupts a node.
+func disruptionText(reason string) string {
+	explained := map[karpv1.DisruptionReason]string{
+		karpv1.DisruptionReasonUnderutilized: "its pods fit elsewhere for less",
+		karpv1.DisruptionReasonEmpty:         "it has no pods",
+		karpv1.DisruptionReasonDrifted:       "it differs from its NodeClass or NodePool",
+		karpv1.DisruptionReasonUnhealthy:     "node repair reboots or replaces it",
+	}
+	if text := explained[karpv1.DisruptionReason(reason)]; text != "" {
+		return reason + ": " + text
+	}
+	return reason
 }
 
 // verdictOf turns a report into the exit code.

@@ -23,6 +23,8 @@ type stages struct {
 	Registered  *float64    `json:"registered,omitempty"`
 	Ready       *float64    `json:"ready,omitempty"`
 	Initialized *float64    `json:"initialized,omitempty"`
+	// Reboot is the last reboot by node repair.
+	Reboot []fleet.RebootStep `json:"reboot,omitempty"`
 }
 
 func newTimeline(a *app) *cobra.Command {
@@ -58,7 +60,9 @@ func (a *app) printTimeline(o *output, s *fleet.Snapshot, machines []fleet.Machi
 	var all []stages
 	for _, m := range machines {
 		if m.Claim != nil {
-			all = append(all, stagesOf(m))
+			x := stagesOf(m)
+			x.Reboot = s.RebootSteps(m)
+			all = append(all, x)
 		}
 	}
 	slices.SortStableFunc(all, func(x, y stages) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.Claim, y.Claim)) })
@@ -81,7 +85,28 @@ func (a *app) printTimeline(o *output, s *fleet.Snapshot, machines []fleet.Machi
 		cells = append(cells, render.Plain(x.Claim, string(x.Phase), x.CreatedAt.Format(time.RFC3339),
 			seconds(x.Launched), seconds(x.VM), seconds(x.Node), seconds(x.Registered), seconds(x.Ready), seconds(x.Initialized)))
 	}
-	return a.table(a.theme(s, o), o, columns, cells)
+	t := a.theme(s, o)
+	if err := a.table(t, o, columns, cells); err != nil {
+		return err
+	}
+	return a.printReboots(t, all)
+}
+
+// printReboots shows the steps of each machine's last reboot, and nothing where there was none.
+func (a *app) printReboots(t *render.Theme, all []stages) error {
+	columns := []render.Column{{Name: "REBOOT OF"}, {Name: "STEP"}, {Name: "AT"}, {Name: "AFTER", Right: true}, {Name: "DETAIL", Min: 12, Drop: 1}}
+	var cells [][]render.Cell
+	for _, x := range all {
+		for _, step := range x.Reboot {
+			after := render.Duration(step.At.Sub(x.Reboot[0].At))
+			cells = append(cells, render.Plain(x.Claim, step.Step, step.At.Format(time.RFC3339), after, step.Detail))
+		}
+	}
+	if len(cells) == 0 {
+		return nil
+	}
+	fmt.Fprintln(a.streams.Out)
+	return a.table(t, &output{}, columns, cells)
 }
 
 func stagesOf(m fleet.Machine) stages {

@@ -112,7 +112,7 @@ type Report struct {
 func Checks() []Check {
 	var out []Check
 	for _, family := range [][]Check{
-		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), tagChecks(), terminateChecks(), fleetChecks(),
+		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(), terminateChecks(), fleetChecks(),
 	} {
 		out = append(out, family...)
 	}

@@ -26,14 +26,14 @@ func eventFindings(w *World, rule eventRule) Verdict {
 			continue
 		}
 		subject := w.poolOf(event.InvolvedObject.Name)
-		if w.launchedSince(subject.Name, seen(event)) {
+		if w.launchedSince(subject.Name, fleet.Seen(event)) {
 			continue
 		}
 		f := bySubject[subject]
 		if f == nil {
 			f = &Finding{Confidence: Certain, Cause: rule.cause, Next: rule.next, Fix: rule.fix}
 			f.Subject = subject
-			f.Subject.Since = seen(event).UTC()
+			f.Subject.Since = fleet.Seen(event).UTC()
 			bySubject[subject] = f
 			order = append(order, subject)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
@@ -46,7 +47,7 @@ func isCNI(message string) bool {
 
 func initializing(m fleet.Machine, cause, fix string) Finding {
 	initialized := m.Condition("Initialized")
-	since := m.Condition("Registered").LastTransitionTime.Time
+	since := initStart(m)
 	f := Finding{
 		Subject: claimRef(m, since), Confidence: Certain, Cause: cause, Fix: fix,
 		Evidence: []Evidence{{Source: "claim", Text: short(fmt.Sprintf("Initialized=%s %s: %s", orUnknown(string(initialized.Status)), initialized.Reason, initialized.Message)), At: since.UTC()}},
@@ -58,10 +59,17 @@ func initializing(m fleet.Machine, cause, fix string) Finding {
 	return f
 }
 
-// initWait is how long a machine has been registered without being initialised.
-func (w *World) initWait(m fleet.Machine) time.Duration {
-	return w.since(m.Condition("Registered").LastTransitionTime.Time)
+// initStart is when a machine began to wait for its initialisation: it registered, or came back from a reboot.
+func initStart(m fleet.Machine) time.Time {
+	registered, rebooted := m.Condition("Registered").LastTransitionTime, m.Condition(karpv1.ConditionTypeRebooting)
+	if rebooted.Status == "False" && rebooted.LastTransitionTime.After(registered.Time) {
+		return rebooted.LastTransitionTime.Time
+	}
+	return registered.Time
 }
+
+// initWait is how long a machine has waited for its initialisation.
+func (w *World) initWait(m fleet.Machine) time.Duration { return w.since(initStart(m)) }
 
 func initReason(reason string, patience time.Duration, cause, fix string) func(*World) Verdict {
 	return func(w *World) Verdict {

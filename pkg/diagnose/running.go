@@ -1,7 +1,7 @@
 package diagnose
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +22,7 @@ func runningChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
 	cloud := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}
 	return []Check{
-		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402"}},
+		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402", "KPO411"}},
 		{ID: "KPO402", Title: "VM gone, Node still there", Severity: Error, Needs: cloud, Find: vmGone},
 		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims}, Find: inconsistent},
 		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
@@ -38,16 +38,8 @@ func nodeNotReady(w *World) Verdict {
 		}
 		f := Finding{
 			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain, Cause: "the kubelet does not report, or reports that the node is not Ready: " + ready.Reason,
-			Evidence: []Evidence{{Source: "node", Text: short(fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message)), At: ready.LastTransitionTime.UTC()}},
+			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...),
 			Next:     "kubectl kpo console " + m.Node.Name, Fix: "the end of the console says whether the machine hangs, is out of memory, or lost its network",
-		}
-		if m.VM != nil {
-			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + " is " + m.VM.State})
-			if boot, ok := w.boots[m.VM.ID]; ok {
-				if cause, bad := boot.Cause(); bad {
-					f.Evidence = append(f.Evidence, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(cause.Text))})
-				}
-			}
 		}
 		out.Findings = append(out.Findings, f)
 	}
@@ -57,7 +49,7 @@ func nodeNotReady(w *World) Verdict {
 func vmGone(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {
-		if m.Node == nil || m.Claim == nil || m.Phase() != fleet.PhaseRunning && m.Phase() != fleet.PhaseInitializing {
+		if m.Node == nil || m.Claim == nil || !slices.Contains([]fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}, m.Phase()) {
 			continue
 		}
 		cause := ""
@@ -107,7 +99,8 @@ func driftBlocked(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {
 		drifted := m.Condition(karpv1.ConditionTypeDrifted)
-		if m.Claim == nil || !fleet.IsTrue(drifted) || !m.Claim.DeletionTimestamp.IsZero() || w.since(drifted.LastTransitionTime.Time) < driftPatience {
+		// While it reboots, that is what keeps Karpenter from replacing the node.
+		if m.Claim == nil || !fleet.IsTrue(drifted) || m.Phase() == fleet.PhaseTerminating || m.Phase() == fleet.PhaseRebooting || w.since(drifted.LastTransitionTime.Time) < driftPatience {
 			continue
 		}
 		blocked := w.eventsOf("NodeClaim", m.Claim.Name, "DisruptionBlocked")

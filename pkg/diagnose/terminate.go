@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -44,7 +45,7 @@ func terminating(m fleet.Machine, cause, fix string) Finding {
 	since := m.Claim.DeletionTimestamp.Time
 	f := Finding{
 		Subject: claimRef(m, since), Confidence: Certain, Cause: cause, Fix: fix,
-		Evidence: []Evidence{{Source: "claim", Text: "deleting" + conditionText(m, karpv1.ConditionTypeDrained) + conditionText(m, karpv1.ConditionTypeVolumesDetached), At: since.UTC()}},
+		Evidence: []Evidence{{Source: "claim", Text: "deleting" + conditionText(m, karpv1.ConditionTypeDrained) + conditionText(m, karpv1.ConditionTypeVolumesDetached) + conditionText(m, karpv1.ConditionTypeDisruptionReason), At: since.UTC()}},
 		Next:     "kubectl describe nodeclaim " + m.Claim.Name,
 	}
 	if deadline, ok := graceEnd(m.Claim); ok {
@@ -80,26 +81,43 @@ func (w *World) podsOn(node string) []corev1.Pod {
 	})
 }
 
+// budgetsOn are the PodDisruptionBudgets that keep a pod of the node from being evicted.
+func (w *World) budgetsOn(node string) []policyv1.PodDisruptionBudget {
+	return slices.DeleteFunc(slices.Clone(w.Budgets), func(budget policyv1.PodDisruptionBudget) bool {
+		if budget.Status.DisruptionsAllowed > 0 || budget.Spec.Selector == nil {
+			return true
+		}
+		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
+		return err != nil || !slices.ContainsFunc(w.podsOn(node), func(p corev1.Pod) bool {
+			return p.Namespace == budget.Namespace && selector.Matches(labels.Set(p.Labels)) && p.DeletionTimestamp.IsZero()
+		})
+	})
+}
+
+func budgetEvidence(budget policyv1.PodDisruptionBudget) Evidence {
+	return Evidence{Source: "pdb", Text: fmt.Sprintf("%s/%s: %d of %d wanted healthy, disruptionsAllowed=0",
+		budget.Namespace, budget.Name, budget.Status.CurrentHealthy, budget.Status.DesiredHealthy)}
+}
+
+// pinnedOn are the pods of the node that may not be disrupted.
+func (w *World) pinnedOn(node string) []string {
+	var names []string
+	for _, pod := range w.podsOn(node) {
+		if pod.Annotations[karpv1.DoNotDisruptAnnotationKey] == "true" {
+			names = append(names, pod.Namespace+"/"+pod.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func blockedByBudget(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.draining() {
-		for _, budget := range w.Budgets {
-			if budget.Status.DisruptionsAllowed > 0 || budget.Spec.Selector == nil {
-				continue
-			}
-			selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-			if err != nil {
-				continue
-			}
-			covers := func(p corev1.Pod) bool {
-				return p.Namespace == budget.Namespace && selector.Matches(labels.Set(p.Labels)) && p.DeletionTimestamp.IsZero()
-			}
-			if !slices.ContainsFunc(w.podsOn(m.Node.Name), covers) {
-				continue
-			}
+		for _, budget := range w.budgetsOn(m.Node.Name) {
 			name := budget.Namespace + "/" + budget.Name
 			f := terminating(m, "PodDisruptionBudget "+name+" allows no disruption", "let the workload become healthy, or allow a disruption in the budget")
-			f.Evidence = append(f.Evidence, Evidence{Source: "pdb", Text: fmt.Sprintf("%s: %d of %d wanted healthy, disruptionsAllowed=0", name, budget.Status.CurrentHealthy, budget.Status.DesiredHealthy)})
+			f.Evidence = append(f.Evidence, budgetEvidence(budget))
 			f.Next = "kubectl get pdb -n " + budget.Namespace + " " + budget.Name + " -o yaml"
 			out.Findings = append(out.Findings, f)
 		}
@@ -110,16 +128,10 @@ func blockedByBudget(w *World) Verdict {
 func blockedByAnnotation(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.draining() {
-		var names []string
-		for _, pod := range w.podsOn(m.Node.Name) {
-			if pod.Annotations[karpv1.DoNotDisruptAnnotationKey] == "true" {
-				names = append(names, pod.Namespace+"/"+pod.Name)
-			}
-		}
+		names := w.pinnedOn(m.Node.Name)
 		if len(names) == 0 {
 			continue
 		}
-		slices.Sort(names)
 		f := terminating(m, "a pod has the annotation karpenter.sh/do-not-disrupt: the node waits until it ends", "let the pod end, or delete it")
 		f.Evidence = append(f.Evidence, Evidence{Source: "pod", Text: short(strings.Join(names, ", "))})
 		namespace, name, _ := strings.Cut(names[0], "/")

@@ -49,7 +49,7 @@ func newWorld(s *fleet.Snapshot) *World {
 	}
 	for _, events := range w.events {
 		slices.SortFunc(events, func(a, b corev1.Event) int {
-			return cmp.Or(seen(a).Compare(seen(b)), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	if len(s.Consoles) > 0 {
@@ -59,20 +59,6 @@ func newWorld(s *fleet.Snapshot) *World {
 		}
 	}
 	return w
-}
-
-// seen is when an event was last seen.
-func seen(event corev1.Event) time.Time {
-	switch {
-	case event.Series != nil && !event.Series.LastObservedTime.IsZero():
-		return event.Series.LastObservedTime.Time
-	case !event.LastTimestamp.IsZero():
-		return event.LastTimestamp.Time
-	case !event.EventTime.IsZero():
-		return event.EventTime.Time
-	default:
-		return event.CreationTimestamp.Time
-	}
 }
 
 // eventsOf returns the events of an object with one of the reasons, oldest first.
@@ -90,18 +76,18 @@ func (w *World) eventsOf(kind, name string, reasons ...string) []corev1.Event {
 func (w *World) recent(kind string, within time.Duration, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, event := range w.Events {
-		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && w.TakenAt.Sub(seen(event)) <= within {
+		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && w.TakenAt.Sub(fleet.Seen(event)) <= within {
 			out = append(out, event)
 		}
 	}
 	slices.SortFunc(out, func(a, b corev1.Event) int {
-		return cmp.Or(seen(a).Compare(seen(b)), cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
 
 func evidenceOf(event corev1.Event) Evidence {
-	return Evidence{Source: "event", Text: short(event.Reason + ": " + event.Message), At: seen(event).UTC()}
+	return Evidence{Source: "event", Text: short(event.Reason + ": " + event.Message), At: fleet.Seen(event).UTC()}
 }
 
 // since tells how long ago a moment was, 0 for one that is not known.

@@ -131,7 +131,8 @@ func (g *gathering) suspects(ctx context.Context) {
 		if m.VM != nil && !m.VM.Gone() && m.Claim != nil && (m.Phase() == PhaseRegistering || m.Phase() != PhaseTerminating && !ready) {
 			consoles = append(consoles, m.VM.ID)
 		}
-		if m.Phase() == PhaseTerminating && m.Node != nil {
+		drains := m.Phase() == PhaseTerminating || m.Condition(karpv1.ConditionTypeRebooting).Reason == karpv1.RebootReasonRequested
+		if drains && m.Node != nil {
 			draining = append(draining, m.Node.Name)
 		}
 	}

@@ -18,7 +18,9 @@ const (
 	PhaseRegistering  Phase = "Registering"
 	PhaseInitializing Phase = "Initializing"
 	PhaseRunning      Phase = "Running"
-	PhaseTerminating  Phase = "Terminating"
+	// PhaseRebooting lasts from the decision to reboot the VM until its Node is back, or the NodeClaim is deleted.
+	PhaseRebooting   Phase = "Rebooting"
+	PhaseTerminating Phase = "Terminating"
 	// PhaseUnclaimed is a Node or VM without NodeClaim.
 	PhaseUnclaimed Phase = "-"
 )
@@ -34,6 +36,8 @@ func (m Machine) Phase() Phase {
 		return PhaseLaunching
 	case !IsTrue(m.Condition(karpv1.ConditionTypeRegistered)):
 		return PhaseRegistering
+	case IsTrue(m.Condition(karpv1.ConditionTypeRebooting)):
+		return PhaseRebooting
 	case !IsTrue(m.Condition(karpv1.ConditionTypeInitialized)):
 		return PhaseInitializing
 	default:

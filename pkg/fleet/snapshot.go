@@ -96,6 +96,8 @@ type Cluster struct {
 	// Controller and CCM are nil where none was found, which says nothing: they may run outside the cluster.
 	Controller *Workload `json:"controller,omitempty"`
 	CCM        *Workload `json:"ccm,omitempty"`
+	// NodeRepair is how the controller treats unhealthy nodes, empty where that cannot be seen.
+	NodeRepair NodeRepair `json:"nodeRepair,omitempty"`
 }
 
 // Owned returns the cluster as the operator's own code takes it.

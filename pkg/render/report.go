@@ -14,7 +14,7 @@ import (
 const (
 	label  = 14
 	source = 10
-	// checksAtMost are named where they were not made; more are counted.
+	// checksAtMost are named where they were not made; more are named by -o wide.
 	checksAtMost = 5
 )
 
@@ -89,7 +89,11 @@ func (t *Theme) summary(to io.Writer, r diagnose.Report) {
 }
 
 func (t *Theme) healthy(r diagnose.Report) string {
-	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), Count(len(r.Passed), "check"))
+	which := "all checks"
+	if len(r.NotChecked) > 0 {
+		which = "all checks that were made"
+	}
+	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), which)
 }
 
 func (t *Theme) headline(p diagnose.Problem) string {
@@ -184,18 +188,18 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 	if r.Healthy() || len(r.Passed) == 0 {
 		return
 	}
-	fmt.Fprintf(to, "%s %s passed", t.Symbol(MarkOK), Count(len(r.Passed), "check"))
-	if t.Wide && len(r.Passed) > 0 {
-		fmt.Fprintf(to, ": %s", strings.Join(r.Passed, " "))
+	if t.Wide {
+		fmt.Fprintf(to, "%s passed: %s\n", t.Symbol(MarkOK), strings.Join(r.Passed, " "))
+		return
 	}
-	fmt.Fprintln(to)
+	fmt.Fprintf(to, "%s nothing else found\n", t.Symbol(MarkOK))
 }
 
 func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 	for _, n := range byReason(r.NotChecked) {
 		checks := strings.Join(n.checks, " ")
 		if len(n.checks) > checksAtMost && !t.Wide {
-			checks = Count(len(n.checks), "check")
+			checks = "several checks"
 		}
 		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, n.reason), t.Width, 4))
 	}

@@ -1,0 +1,117 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// rebootFailed finds reboots that failed. Core deletes the NodeClaim then, at once: mostly its events are all that is left.
+func rebootFailed(w *World) Verdict {
+	var out Verdict
+	reasons := []string{"RebootFailed", "RebootForbidden"}
+	for _, m := range w.machines {
+		if m.Claim == nil {
+			continue
+		}
+		rebooting := m.Condition(karpv1.ConditionTypeRebooting)
+		events := slices.DeleteFunc(w.eventsOf("NodeClaim", m.Claim.Name, reasons...), func(e corev1.Event) bool {
+			return fleet.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
+		})
+		stays := rebooting.Status == "False" && rebooting.Reason == karpv1.RebootReasonFailed
+		if !stays && (m.Phase() != fleet.PhaseTerminating || len(events) == 0) {
+			continue
+		}
+		f := failedReboot(claimRef(m, rebooting.LastTransitionTime.Time), rebooting.Message, events)
+		f.Next = cmp.Or(f.Next, "kubectl describe nodeclaim "+m.Claim.Name)
+		out.Findings = append(out.Findings, f)
+	}
+	out.Findings = append(out.Findings, w.rebootFailedOfGone(reasons)...)
+	return out
+}
+
+// rebootFailedOfGone finds the failed reboots whose NodeClaim is deleted already.
+func (w *World) rebootFailedOfGone(reasons []string) []Finding {
+	gone := map[string][]corev1.Event{}
+	var names []string
+	for _, event := range w.recent("NodeClaim", lookBack, reasons...) {
+		name := event.InvolvedObject.Name
+		if _, there := w.machineOf["NodeClaim/"+name]; there {
+			continue
+		}
+		if gone[name] == nil {
+			names = append(names, name)
+		}
+		gone[name] = append(gone[name], event)
+	}
+	var out []Finding
+	for _, name := range names {
+		f := failedReboot(Ref{Kind: "NodeClaim", Name: name}, "", gone[name])
+		f.Next = "kubectl get events -n default --field-selector involvedObject.name=" + name
+		out = append(out, f)
+	}
+	return out
+}
+
+// failedReboot is a finding about a reboot that failed. Events say more than the condition does.
+func failedReboot(subject Ref, message string, events []corev1.Event) Finding {
+	f := Finding{Subject: subject, Confidence: Certain}
+	text := message
+	for _, event := range events {
+		f.Evidence = append(f.Evidence, evidenceOf(event))
+		f.Subject.Since = fleet.Seen(event).UTC()
+		text += " " + event.Reason + " " + event.Message
+	}
+	if len(events) == 0 {
+		f.Evidence = []Evidence{{Source: "claim", Text: short("Rebooting=False RebootFailed: " + message), At: subject.Since}}
+	}
+	f.Cause, f.Fix = "Outscale refuses the reboot, so that Karpenter replaces the node", "read the message of the event"
+	for _, known := range rebootFailures() {
+		if strings.Contains(text, known.words) {
+			f.Cause, f.Fix = known.cause, known.fix
+			break
+		}
+	}
+	if strings.Contains(text, "observation window") && subject.VM != "" {
+		f.Next = "kubectl kpo console " + subject.Name
+	}
+	return f
+}
+
+type rebootFailure struct{ words, cause, fix string }
+
+// rebootFailures are the ends of a reboot, by words of pkg/cloudprovider and of core's nodeclaim/reboot controller.
+func rebootFailures() []rebootFailure {
+	return []rebootFailure{
+		{
+			"RebootForbidden", "the access key of the controller may not call RebootVms, so that Karpenter replaces the node instead",
+			`add this line to "Action" in the EIM policy of the controller: "api:RebootVms"`,
+		},
+		{
+			"invalid reboot request",
+			"the annotation karpenter.sh/reboot-termination-grace-period holds no duration: the node is neither rebooted nor replaced",
+			"remove the annotation from the NodeClaim; node repair tries again, and writes it anew",
+		},
+		{
+			"observation window", "the node did not come back within 20 minutes after the reboot, so that Karpenter replaces it",
+			"read the console before the VM is deleted: it shows where the boot stands",
+		},
+		{
+			"issuance timeout", "Outscale did not take the reboot within 5 minutes, so that Karpenter replaces the node",
+			"read the controller's log: it has each answer of RebootVms",
+		},
+		{
+			"neither the tags nor the client token", "the VM is not provably this cluster's: it is not rebooted, and Karpenter replaces the node",
+			"compare the tags of the VM with those that the controller sets: kubectl kpo tags",
+		},
+		{
+			"only a running VM can be rebooted", "the VM did not run, so that no reboot could help, and Karpenter replaces the node",
+			"find who stopped the VM in Outscale's API log (ReadApiLogs)",
+		},
+	}
+}

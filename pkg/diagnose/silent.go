@@ -1,0 +1,107 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+const (
+	// silentReason is the reason of Ready=Unknown for a kubelet that reported before. pkg/cloudprovider/repair.go has it and
+	// the times below; a test compares them, so that kpo need not link the controller.
+	silentReason = "NodeStatusUnknown"
+	// rebootTolerance and replaceTolerance are how long node repair waits.
+	rebootTolerance  = 10 * time.Minute
+	replaceTolerance = 20 * time.Minute
+)
+
+// nodeSilent finds Nodes whose kubelet does not report, and says what Karpenter will do about it.
+func nodeSilent(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.machines {
+		ready := fleet.Ready(m.Node)
+		if m.Phase() != fleet.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
+			continue
+		}
+		f := Finding{
+			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain,
+			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...), Next: "kubectl kpo console " + m.Node.Name,
+			Fix: "the end of the console shows whether the machine hangs, is out of memory, or lost its network",
+		}
+		w.repairs(&f, m, ready)
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func readyEvidence(ready corev1.NodeCondition) Evidence {
+	text := short(fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message))
+	return Evidence{Source: "node", Text: text, At: ready.LastTransitionTime.UTC()}
+}
+
+// vmEvidence is what the VM and its console show about a node that is not Ready.
+func (w *World) vmEvidence(m fleet.Machine) []Evidence {
+	if m.VM == nil {
+		return nil
+	}
+	out := []Evidence{{Source: "vm", Text: m.VM.ID + " is " + m.VM.State}}
+	if cause, bad := w.boots[m.VM.ID].Cause(); bad {
+		out = append(out, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(cause.Text))})
+	}
+	return out
+}
+
+// repairs says whether node repair acts on a silent node, and when. What cannot be seen is not guessed.
+func (w *World) repairs(f *Finding, m fleet.Machine, ready corev1.NodeCondition) {
+	const silent = "the kubelet does not report; "
+	repair := w.Cluster.NodeRepair
+	switch {
+	case m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" && repair != fleet.RepairOff && repair != fleet.RepairLegacy:
+		f.Cause = silent + "the annotation karpenter.sh/do-not-repair=true keeps Karpenter from repairing the node"
+		f.Next = "kubectl annotate node " + m.Node.Name + " karpenter.sh/do-not-repair-"
+	case repair == fleet.RepairOff:
+		f.Cause = silent + "node repair is off, so that Karpenter does nothing about it"
+		f.Fix = "reboot or delete the node by hand, or turn on the feature gate NodeRepair of the controller"
+	case repair == fleet.RepairLegacy:
+		f.Cause = silent + "legacy node repair is on: it replaces nodes, and reboots none"
+	case repair == fleet.RepairUnknown:
+		f.Cause = silent + "whether Karpenter repairs it is not visible: the controller's Deployment shows no value of the feature gate NodeRepair"
+		f.Fix = "look up the feature gate NodeRepair where the controller runs; " + f.Fix
+	default:
+		f.Deadline, f.Consequence = w.repairTime(m, ready)
+		f.Cause = silent + "node repair is on"
+		w.repairBlocked(f, m)
+	}
+}
+
+// repairTime returns when node repair may act, and what it does then. It counts from the end of the last reboot at most.
+func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Time, string) {
+	from := ready.LastTransitionTime.Time
+	if created := m.Node.CreationTimestamp.Time; created.After(from) {
+		from = created
+	}
+	rebooted := m.Condition(karpv1.ConditionTypeRebooting)
+	if rebooted.Status == "False" && rebooted.LastTransitionTime.After(from) {
+		from = rebooted.LastTransitionTime.Time
+	}
+	if ready.Reason != silentReason {
+		return from.Add(replaceTolerance).UTC(), "node repair may replace the node"
+	}
+	return from.Add(rebootTolerance).UTC(), "node repair may reboot the VM (after two reboots in 24 hours: replace the node)"
+}
+
+// repairBlocked adds what Karpenter itself says against the repair.
+func (w *World) repairBlocked(f *Finding, m fleet.Machine) {
+	events := w.eventsOf("Node", m.Node.Name, "NodeRepairBlocked", "DisruptionBlocked")
+	for _, event := range events {
+		if w.since(fleet.Seen(event)) <= lookBack && !fleet.Seen(event).Before(f.Subject.Since) {
+			f.Evidence = append(f.Evidence, evidenceOf(event))
+			f.Cause = "the kubelet does not report; node repair is on, and something blocks it"
+			f.Fix = "the event names what blocks it: a budget, or too many unhealthy nodes of the NodePool"
+		}
+	}
+}
