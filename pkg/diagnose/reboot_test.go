@@ -215,6 +215,7 @@ func TestSilentNodeSaysWhatNodeRepairWillDo(t *testing.T) {
 	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
 		set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionFalse, karpv1.RebootReasonSucceeded, 2*time.Minute)
 	}), "03:20:07")
+	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) { s.Cluster.RepairAfter.Silent = time.Hour }), "04:")
 	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
 		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "NodeRepairBlocked", "more than 20% of nodes are unhealthy", time.Minute)}
 	}), "something blocks it", "more than 20%")
@@ -225,7 +226,7 @@ func TestSilentNodeSaysWhatNodeRepairWillDo(t *testing.T) {
 
 // TestRepairTimesAreTheControllers holds the times of KPO411 to those that the controller gives to Karpenter.
 func TestRepairTimesAreTheControllers(t *testing.T) {
-	policies := (*cloudprovider.CloudProvider)(nil).RepairPolicies()
+	policies := cloudprovider.New(cloudprovider.Kube{}, nil, nil, nil, nil, cloudprovider.DefaultRepairTimes()).RepairPolicies()
 	after := func(reason string) (time.Duration, corecloud.RepairAction) {
 		i := slices.IndexFunc(policies, func(p corecloud.RepairPolicy) bool {
 			return p.ConditionType == corev1.NodeReady && strings.Trim(p.ReasonRegex, "^$") == reason

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	// silentReason is the reason of Ready=Unknown for a kubelet that reported before. pkg/cloudprovider/repair.go has it and
 	// the times below; a test compares them, so that kpo need not link the controller.
 	silentReason = "NodeStatusUnknown"
-	// rebootTolerance and replaceTolerance are how long node repair waits.
+	// rebootTolerance and replaceTolerance are how long node repair waits where the controller is not told otherwise.
 	rebootTolerance  = 10 * time.Minute
 	replaceTolerance = 20 * time.Minute
 )
@@ -89,9 +90,9 @@ func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Ti
 		from = rebooted.LastTransitionTime.Time
 	}
 	if ready.Reason != silentReason {
-		return from.Add(replaceTolerance).UTC(), "node repair may replace the node"
+		return from.Add(cmp.Or(w.Cluster.RepairAfter.NotReady, replaceTolerance)).UTC(), "node repair may replace the node"
 	}
-	return from.Add(rebootTolerance).UTC(), "node repair may reboot the VM (after two reboots in 24 hours: replace the node)"
+	return from.Add(cmp.Or(w.Cluster.RepairAfter.Silent, rebootTolerance)).UTC(), "node repair may reboot the VM (after two reboots in 24 hours: replace the node)"
 }
 
 // repairBlocked adds what Karpenter itself says against the repair.

@@ -49,6 +49,7 @@ func (g *gathering) readController(ctx context.Context) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s.Cluster.Controller, g.s.Cluster.NodeRepair = w, nodeRepair(found.Spec.Template.Spec)
+	g.s.Cluster.RepairAfter = repairAfter(found.Spec.Template.Spec)
 	env := environment(found.Spec.Template.Spec)
 	if name := env("CLUSTER_NAME", "cluster-name"); name != "" {
 		g.s.Cluster.Name, g.s.Cluster.From = name, "Deployment "+w.Namespace+"/"+w.Name

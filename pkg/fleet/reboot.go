@@ -49,6 +49,20 @@ func nodeRepair(pod corev1.PodSpec) NodeRepair {
 	}
 }
 
+// RepairAfter is how long a node may be unhealthy before it is repaired.
+type RepairAfter struct {
+	Silent   time.Duration `json:"silent,omitempty"`
+	NotReady time.Duration `json:"notReady,omitempty"`
+}
+
+// repairAfter reads the times from the controller's pod. One that cannot be read stops the controller, and counts as none.
+func repairAfter(pod corev1.PodSpec) RepairAfter {
+	setting := environment(pod)
+	silent, _ := time.ParseDuration(setting("REPAIR_SILENT_AFTER", "repair-silent-after"))
+	notReady, _ := time.ParseDuration(setting("REPAIR_NOT_READY_AFTER", "repair-not-ready-after"))
+	return RepairAfter{Silent: silent, NotReady: notReady}
+}
+
 // RebootCall is what the controller notes on a NodeClaim about its last call that rebooted the VM.
 type RebootCall struct {
 	// Operation is core's name of the reboot: the NodeClaim's UID, the time of the request in nanoseconds, the boot ID.

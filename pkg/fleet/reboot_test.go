@@ -133,6 +133,17 @@ func TestNodeRepairIsWhatTheDeploymentSays(t *testing.T) {
 	}
 }
 
+func TestRepairTimesAreWhatTheDeploymentSays(t *testing.T) {
+	deployment := controller()
+	container := &deployment.Spec.Template.Spec.Containers[0]
+	container.Env = append(container.Env, corev1.EnvVar{Name: "REPAIR_SILENT_AFTER", Value: "4m"})
+	container.Args = append(container.Args, "--repair-not-ready-after=1h")
+	want := fleet.RepairAfter{Silent: 4 * time.Minute, NotReady: time.Hour}
+	if got := newWorld(t).gather(t, kubeSystem(), deployment).Cluster.RepairAfter; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestPodsOfRebootThatDrainsAreRead(t *testing.T) {
 	for reason, want := range map[string]int{karpv1.RebootReasonRequested: 1, karpv1.RebootReasonIssued: 0} {
 		s, c := rebooted("True", reason, 10)

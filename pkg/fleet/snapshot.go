@@ -98,6 +98,8 @@ type Cluster struct {
 	CCM        *Workload `json:"ccm,omitempty"`
 	// NodeRepair is how the controller treats unhealthy nodes, empty where that cannot be seen.
 	NodeRepair NodeRepair `json:"nodeRepair,omitempty"`
+	// RepairAfter is how long the controller waits before it repairs; zero where its pod does not say.
+	RepairAfter RepairAfter `json:"repairAfter,omitzero"`
 }
 
 // Owned returns the cluster as the operator's own code takes it.
