@@ -42,6 +42,8 @@ func TestABadSettingIsNamed(t *testing.T) {
 		"--cluster-id":          func(t *testing.T) []string { t.Helper(); t.Setenv("OSC_CLUSTER_ID", ""); return nil },
 		"OAPI_RATE_LIMIT":       func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
 		"--instance-types-file": func(*testing.T) []string { return []string{"--instance-types-file", file} },
+		"needs NodeRepair":      func(*testing.T) []string { return []string{"--feature-gates", "TerminateFirstRepair=true"} },
+		"scheduler config":      func(*testing.T) []string { return []string{"--scheduler-config", "profiles: []"} },
 		"no-such-flag":          func(*testing.T) []string { return []string{"--no-such-flag"} },
 		"LOG_LEVEL":             func(*testing.T) []string { return []string{"--log-level", "loud"} },
 	} {
