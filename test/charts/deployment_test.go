@@ -121,7 +121,7 @@ func TestDefaultsAreThoseOfTheController(t *testing.T) {
 // TestEveryFeatureGateOfCoreIsAValue sees a gate that the next version of core brings or drops.
 func TestEveryFeatureGateOfCoreIsAValue(t *testing.T) {
 	t.Parallel()
-	// Outscale has neither capacity reservations nor spot VMs.
+	// All offerings are on demand.
 	useless := []string{coreoptions.ReservedCapacityFeatureGate.Name, coreoptions.SpotToSpotConsolidationFeatureGate.Name}
 	want, got := map[string]string{}, map[string]string{}
 	for _, gate := range coreoptions.KarpenterFeatureGates {
