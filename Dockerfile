@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-ARG GO_IMAGE=golang:1.26.8
+ARG GO_IMAGE=golang:1.27.3
 ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot
 
 # Go compiles for other machines faster than an emulated machine compiles for itself.

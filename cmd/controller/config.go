@@ -50,6 +50,10 @@ func parseConfig(args []string) (*config, error) {
 	if err := core.Parse(fs, args...); err != nil {
 		return nil, err
 	}
+	// Core takes the gate without the other, and never looks at it.
+	if core.FeatureGates.TerminateFirstRepair && !core.FeatureGates.NodeRepair {
+		c.invalid = append(c.invalid, errors.New("--feature-gates (FEATURE_GATES): TerminateFirstRepair needs NodeRepair"))
+	}
 	return c, c.check()
 }
 

@@ -38,6 +38,9 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 		"settings.batchIdleDuration=soon":         "/settings/batchIdleDuration",
 		"settings.preferencePolicy=Maybe":         "/settings/preferencePolicy",
 		"settings.featureGates.spot=true":         "'spot'",
+		"settings.legacyNodeRepair=maybe":         "/settings/legacyNodeRepair",
+		"settings.schedulerConfig.profiles=none":  "'profiles'",
+		"settings.schedulerConfig=a: [":           "settings.schedulerConfig is no YAML",
 		"settings.clustername=test":               "'clustername'",
 		"credentials.secretName=":                 "/credentials/secretName",
 		"workerConfigSecrets[0].name=Talos":       "/workerConfigSecrets/0/name",
@@ -50,6 +53,7 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 		"bootstrapTokens.enabled=maybe":           "/bootstrapTokens/enabled",
 		"podDisruptionBudget.maxUnavailable=half": "/podDisruptionBudget/maxUnavailable",
 		"credential.secretName=other":             "'credential'",
+		"settings.schedulerConfig.podTopologySpread.defaultConstraints[0].labelSelector.matchLabels.a=b": "'labelSelector'",
 	} {
 		out, err := run(t, "template", chart, "--values", root(t, "charts", chart, "ci", "minimal-values.yaml"), "--set", set)
 		if err == nil || !strings.Contains(err.Error(), field) {

@@ -50,11 +50,18 @@ func TestCluster(t *testing.T) {
 			}
 		}
 	}
+	for _, f := range features() {
+		c.apply(namespace(f.release.namespace, nil))
+		for _, o := range f.release.render(t, "--set", f.set) {
+			c.apply(o)
+		}
+	}
 	for name, test := range map[string]func(*testing.T, *cluster){
 		"definitions are served":                              definitionsServed,
 		"pods are admitted under the restricted standard":     podsAdmitted,
 		"controller may do what it does and nothing else":     controllerRights,
 		"optional features bring their rights":                optionalRights,
+		"a feature brings the rights of no other":             separateRights,
 		"bootstrap tokens are all that may be made":           tokensOnly,
 		"kpo-viewer reads all but Secrets and writes nothing": viewerRights,
 	} {
@@ -197,7 +204,7 @@ func podsAdmitted(t *testing.T, c *cluster) {
 	}
 }
 
-// controllerRights asks for each call that core v1.14.1 and this provider make.
+// controllerRights asks for each call that core v1.15.0 and this provider make.
 func controllerRights(t *testing.T, c *cluster) {
 	kube := c.asController(t, minimal())
 	allowed(t, kube,
@@ -218,12 +225,15 @@ func controllerRights(t *testing.T, c *cluster) {
 	denied(t, kube,
 		"list,watch,create,update,patch,delete secrets kube-system", "list secrets", "get secrets kube-system/other",
 		"get secrets karpenter/osc-secret", "list,watch,update,delete secrets kube-system/talos-worker", "get secrets default/talos-worker",
-		"create,update,patch pods any", "create pods/exec any", "get pods/log any", "create,update nodes",
+		"create,update,patch pods any", "create pods/exec any", "get pods/log any", "create,update nodes", "patch nodes/status",
 		"create,update,delete nodepools.karpenter.sh", "create,update,delete outscalenodeclasses.karpenter.outscale.com",
 		"update nodeclaims.karpenter.sh", "get,list,create,update,delete configmaps any",
 		"update,delete leases.coordination.k8s.io karpenter/other", "get leases.coordination.k8s.io kube-system/karpenter-leader-election",
 		"create serviceaccounts/token karpenter", "impersonate users", "escalate,bind,create clusterroles.rbac.authorization.k8s.io",
-		"get,list capacitybuffers.autoscaling.x-k8s.io any", "get,list deployments.apps any",
+		"get,list capacitybuffers.autoscaling.x-k8s.io any", "get,list podtemplates any",
+		"get,list,watch deployments.apps any", "get,list,watch replicasets.apps any", "get,list,watch statefulsets.apps any",
+		"get,list,watch services any", "get,list,watch replicationcontrollers any",
+		"get,list,watch verticalpodautoscalers.autoscaling.k8s.io any",
 		"patch customresourcedefinitions.apiextensions.k8s.io", "approve signers.certificates.k8s.io",
 	)
 }
@@ -233,10 +243,66 @@ func optionalRights(t *testing.T, c *cluster) {
 	allowed(t, kube,
 		"get,list,watch capacitybuffers.autoscaling.x-k8s.io any", "patch capacitybuffers.autoscaling.x-k8s.io/status any",
 		"get,list,watch podtemplates any", "get,list,watch deployments.apps any",
+		// The owners and Services of pods, for default topology spread constraints.
+		"get,list,watch services any", "get,list,watch replicationcontrollers any",
+		"get,list,watch replicasets.apps any", "get,list,watch statefulsets.apps any",
+		// The deletion cost of pods.
+		"patch pods any",
 		"get secrets kube-system/talos-worker", "get secrets kube-system/talos-worker-gpu", "get secrets talos/talos-worker",
 		"get,create secrets kube-system/bootstrap-token-abcdef",
 	)
-	denied(t, kube, "list,watch,update,patch,delete secrets kube-system", "get secrets talos/other", "create secrets talos", "get secrets full/osc-karpenter")
+	denied(t, kube,
+		"list,watch,update,patch,delete secrets kube-system", "get secrets talos/other", "create secrets talos", "get secrets full/osc-karpenter",
+		"create,update pods any", "patch pods/status any", "patch pods/ephemeralcontainers any",
+		"create,update,patch,delete services any", "create,update,patch,delete replicasets.apps any", "patch statefulsets.apps any",
+		"create,update,patch,delete capacitybuffers.autoscaling.x-k8s.io any",
+		"get,list,watch verticalpodautoscalers.autoscaling.k8s.io any",
+	)
+}
+
+// feature is a release with one optional feature, and the rights that tell it from a release with none.
+type feature struct {
+	release         release
+	set             string
+	allowed, denied []string
+}
+
+func features() []feature {
+	one := func(name string) release { return release{name, name, "minimal-values.yaml"} }
+	const gates, constraint = "settings.featureGates.", "settings.schedulerConfig.podTopologySpread.defaultConstraints[0]."
+	return []feature{
+		{
+			release: one("repair"), set: gates + "nodeRepair=true",
+			denied: []string{"patch pods any", "patch nodes/status", "list services any", "list deployments.apps any"},
+		},
+		{
+			release: one("spread"),
+			set:     constraint + "maxSkew=1," + constraint + "topologyKey=kubernetes.io/hostname," + constraint + "whenUnsatisfiable=ScheduleAnyway",
+			allowed: []string{"get,list,watch services any", "get,list,watch replicationcontrollers any", "get,list,watch replicasets.apps any", "get,list,watch statefulsets.apps any"},
+			denied:  []string{"patch pods any", "list deployments.apps any", "list podtemplates any", "list capacitybuffers.autoscaling.x-k8s.io any"},
+		},
+		{
+			release: one("cost"), set: gates + "podDeletionCostManagement=true",
+			allowed: []string{"patch pods any"},
+			denied:  []string{"list services any", "list replicasets.apps any", "list deployments.apps any"},
+		},
+		{
+			release: one("buffer"), set: gates + "capacityBuffer=true",
+			allowed: []string{"get,list,watch replicasets.apps any", "get,list,watch statefulsets.apps any", "get,list,watch deployments.apps any", "get,list,watch podtemplates any"},
+			denied:  []string{"patch pods any", "list services any", "list replicationcontrollers any"},
+		},
+	}
+}
+
+// separateRights holds each feature to its own rights: in the full values, one may live on those of another.
+func separateRights(t *testing.T, c *cluster) {
+	for _, f := range features() {
+		t.Run(f.release.name, func(t *testing.T) {
+			kube := c.asController(t, f.release)
+			allowed(t, kube, f.allowed...)
+			denied(t, kube, f.denied...)
+		})
+	}
 }
 
 func tokensOnly(t *testing.T, c *cluster) {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -111,20 +111,76 @@ func TestDefaultsAreThoseOfTheController(t *testing.T) {
 	if diff := cmp.Diff(coreoptions.DefaultFeatureGates(), gates, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "inputStr" }, cmp.Ignore())); diff != "" {
 		t.Errorf("feature gates (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE"} {
+	for _, name := range []string{"OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE", "LEGACY_NODE_REPAIR", "SCHEDULER_CONFIG"} {
 		if _, set := env[name]; set {
 			t.Errorf("%s is set without a value for it", name)
 		}
 	}
 }
 
-func TestFeatureGatesAreThoseOfCore(t *testing.T) {
+// TestEveryFeatureGateOfCoreIsAValue sees a gate that the next version of core brings or drops.
+func TestEveryFeatureGateOfCoreIsAValue(t *testing.T) {
 	t.Parallel()
-	fields := reflect.TypeFor[coreoptions.FeatureGates]()
+	// All offerings are on demand.
+	useless := []string{coreoptions.ReservedCapacityFeatureGate.Name, coreoptions.SpotToSpotConsolidationFeatureGate.Name}
+	want, got := map[string]string{}, map[string]string{}
+	for _, gate := range coreoptions.KarpenterFeatureGates {
+		if !slices.Contains(useless, gate.Name) {
+			want[gate.Name] = "true"
+		}
+	}
 	for pair := range strings.SplitSeq(environment(t, full())["FEATURE_GATES"].Value, ",") {
 		name, value, _ := strings.Cut(pair, "=")
-		if _, ok := fields.FieldByName(name); !ok || value != "true" {
-			t.Errorf("gate %q", pair)
+		got[name] = value
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("gates (-core +chart):\n%s", diff)
+	}
+}
+
+func TestTerminateFirstRepairNeedsTheRepairThatKnowsIt(t *testing.T) {
+	t.Parallel()
+	const on = "settings.featureGates.terminateFirstRepair=true"
+	for set, want := range map[string]string{
+		on: "terminateFirstRepair needs settings.featureGates.nodeRepair",
+		on + ",settings.featureGates.nodeRepair=true,settings.legacyNodeRepair=true": "terminateFirstRepair has no effect with settings.legacyNodeRepair",
+	} {
+		_, err := run(t, "template", chart, "--values", root(t, "charts", chart, "ci", "minimal-values.yaml"), "--set", set)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("--set %s: error %v, want %q", set, err, want)
+		}
+	}
+}
+
+func TestLegacyNodeRepairIsPassedOn(t *testing.T) {
+	t.Parallel()
+	env := environment(t, minimal(), "--set", "settings.featureGates.nodeRepair=true,settings.legacyNodeRepair=true")
+	if env["LEGACY_NODE_REPAIR"].Value != "true" || !strings.Contains(env["FEATURE_GATES"].Value, "NodeRepair=true") {
+		t.Errorf("LEGACY_NODE_REPAIR=%s FEATURE_GATES=%s", env["LEGACY_NODE_REPAIR"].Value, env["FEATURE_GATES"].Value)
+	}
+}
+
+// TestSchedulerConfigIsReadByCore renders the constraints of the full values as an object and as a string.
+func TestSchedulerConfigIsReadByCore(t *testing.T) {
+	t.Parallel()
+	want := []corev1.TopologySpreadConstraint{
+		{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway},
+		{MaxSkew: 2, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.DoNotSchedule},
+	}
+	object := environment(t, full())["SCHEDULER_CONFIG"].Value
+	file := filepath.Join(t.TempDir(), "scheduler.yaml")
+	if err := os.WriteFile(file, []byte("# Of the cluster's kube-scheduler.\n"+object+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := environment(t, minimal(), "--set-file", "settings.schedulerConfig="+file)["SCHEDULER_CONFIG"].Value
+	for form, value := range map[string]string{"object": object, "string": text} {
+		config, err := coreoptions.ParseSchedulerConfiguration(value)
+		if err != nil || config == nil || config.PodTopologySpread == nil {
+			t.Errorf("%s: %+v, error %v, of\n%s", form, config, err, value)
+			continue
+		}
+		if diff := cmp.Diff(want, config.PodTopologySpread.DefaultConstraints); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", form, diff)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func signedCalls(t testing.TB) []string {
 		for _, declaration := range file.Decls {
 			f, ok := declaration.(*ast.FuncDecl)
 			// ReadPublicCatalog needs no rights.
-			if ok && f.Recv != nil && regexp.MustCompile(`^(Read|Create|Update|Delete|Stop|Start|Link|Unlink)[A-Z]`).MatchString(f.Name.Name) && f.Name.Name != "ReadPublicCatalog" {
+			if ok && f.Recv != nil && regexp.MustCompile(`^(Read|Create|Update|Delete|Stop|Start|Reboot|Link|Unlink)[A-Z]`).MatchString(f.Name.Name) && f.Name.Name != "ReadPublicCatalog" {
 				out = append(out, f.Name.Name)
 			}
 		}
@@ -294,14 +294,40 @@ func TestDockerfileBuildsWhatIsHere(t *testing.T) {
 			t.Errorf("the controller needs %s, which is not copied", path)
 		}
 	}
-	goVersion, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.GoVersion}}", module).Output()
+	for _, want := range []string{"ARG BASE_IMAGE=", "--platform=$BUILDPLATFORM", "USER 65532:65532", `ENTRYPOINT ["/controller"]`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// TestTheVersionOfGoIsTheSameEverywhere finds what a move to another Go forgot. The Makefile reads it from go.mod.
+func TestTheVersionOfGoIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.GoVersion}}", module).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	minor := strings.Join(strings.SplitN(strings.TrimSpace(string(goVersion)), ".", 3)[:2], ".")
-	for _, want := range []string{"ARG GO_IMAGE=golang:" + minor, "ARG BASE_IMAGE=", "--platform=$BUILDPLATFORM", "USER 65532:65532", `ENTRYPOINT ["/controller"]`} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %s", want)
+	version := strings.TrimSpace(string(out))
+	toolchain := regexp.MustCompile(`GOTOOLCHAIN=go([\d.]*\d)`)
+	directive := regexp.MustCompile(`(?m)^go (\S+)$`)
+	for path, pattern := range map[string]*regexp.Regexp{
+		"Dockerfile":      regexp.MustCompile(`(?m)^ARG GO_IMAGE=golang:(\S+)$`),
+		"goreleaser.yaml": toolchain, "README.md": toolchain, "README.fr.md": toolchain, "CONTRIBUTING.md": toolchain, "AGENTS.md": toolchain,
+		"tools/go.mod": directive, "tools/helm/go.mod": directive,
+	} {
+		content, err := os.ReadFile(root(t, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := pattern.FindAllStringSubmatch(string(content), -1)
+		if len(found) == 0 {
+			t.Errorf("%s names no version of Go", path)
+		}
+		for _, groups := range found {
+			if groups[1] != version {
+				t.Errorf("%s names Go %s, go.mod %s", path, groups[1], version)
+			}
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,7 +27,10 @@ func Run(ctx context.Context, progress io.Writer, command, chart string, args ..
 	if err != nil {
 		return "", err
 	}
-	binary := gobuild.Program{Title: "helm", Dir: "tools/helm", Package: "helm.sh/helm/v3/cmd/helm", Output: filepath.Join(root, "bin", "helm")}
+	binary, err := program(root)
+	if err != nil {
+		return "", err
+	}
 	if err := binary.Once(ctx, progress); err != nil {
 		return "", err
 	}
@@ -37,6 +42,22 @@ func Run(ctx context.Context, progress io.Writer, command, chart string, args ..
 		return stdout.String(), fmt.Errorf("helm %s %s: %w\n%s", command, chart, err, stderr.String())
 	}
 	return stdout.String(), nil
+}
+
+// program is the helm of tools/helm. Its file is named by the version, so that another version is built anew.
+func program(root string) (gobuild.Program, error) {
+	content, err := os.ReadFile(filepath.Join(root, "tools", "helm", "go.mod")) //nolint:gosec // a file of our own
+	if err != nil {
+		return gobuild.Program{}, fmt.Errorf("finding the version of helm: %w", err)
+	}
+	version := regexp.MustCompile(`helm\.sh/helm/v4 (v\S+)`).FindSubmatch(content)
+	if version == nil {
+		return gobuild.Program{}, errors.New("tools/helm/go.mod has no helm 4")
+	}
+	return gobuild.Program{
+		Title: "helm", Dir: "tools/helm", Package: "helm.sh/helm/v4/cmd/helm",
+		Output: filepath.Join(root, "bin", "helm-"+string(version[1])),
+	}, nil
 }
 
 // Template returns the objects of a chart.

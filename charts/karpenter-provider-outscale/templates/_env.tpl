@@ -44,9 +44,17 @@
   value: {{ .Values.settings.preferencePolicy }}
 - name: MIN_VALUES_POLICY
   value: {{ .Values.settings.minValuesPolicy }}
-{{- with .Values.settings.featureGates }}
+{{- with include "karpenter.featureGates" . }}
 - name: FEATURE_GATES
-  value: NodeRepair={{ .nodeRepair }},NodeOverlay={{ .nodeOverlay }},StaticCapacity={{ .staticCapacity }},CapacityBuffer={{ .capacityBuffer }}
+  value: {{ . }}
+{{- end }}
+{{- if .Values.settings.legacyNodeRepair }}
+- name: LEGACY_NODE_REPAIR
+  value: "true"
+{{- end }}
+{{- with include "karpenter.schedulerConfig" . }}
+- name: SCHEDULER_CONFIG
+  value: {{ . | quote }}
 {{- end }}
 - name: KUBE_CLIENT_QPS
   value: {{ .Values.settings.kubeClientQPS | int | quote }}
@@ -76,4 +84,37 @@
       containerName: controller
       divisor: 1m
       resource: requests.cpu
+{{- end }}
+
+{{- /* The names of the values are those of the gates, with a small first letter. */}}
+{{- define "karpenter.featureGates" -}}
+{{- $settings := .Values.settings }}
+{{- if $settings.featureGates.terminateFirstRepair }}
+{{- if not $settings.featureGates.nodeRepair }}
+{{- fail "settings.featureGates.terminateFirstRepair needs settings.featureGates.nodeRepair" }}
+{{- end }}
+{{- if $settings.legacyNodeRepair }}
+{{- fail "settings.featureGates.terminateFirstRepair has no effect with settings.legacyNodeRepair" }}
+{{- end }}
+{{- end }}
+{{- $gates := list }}
+{{- range $name, $on := $settings.featureGates }}
+{{- $gates = append $gates (printf "%s=%t" (title $name) $on) }}
+{{- end }}
+{{- join "," $gates }}
+{{- end }}
+
+{{- /* YAML, for which the controller has a strict parser. Nothing without a value. */}}
+{{- define "karpenter.schedulerConfig" -}}
+{{- with .Values.settings.schedulerConfig }}
+{{- if kindIs "string" . }}
+{{- $parsed := fromYaml . }}
+{{- with $parsed.Error }}
+{{- fail (printf "settings.schedulerConfig is no YAML: %s" .) }}
+{{- end }}
+{{- . | trim }}
+{{- else }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
 {{- end }}
