@@ -2,13 +2,10 @@ package controlplane
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed" // kwok.yaml
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/ports"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
 )
 
@@ -55,11 +53,12 @@ func prepare(options Options, binaries Binaries) (*ControlPlane, error) {
 }
 
 func (c *ControlPlane) prepareIn(binaries Binaries) error {
-	ports, err := FreePorts(4)
-	if err != nil {
+	var err error
+	if c.ports, err = ports.Reserve(4); err != nil {
 		return err
 	}
-	c.URL = "https://127.0.0.1:" + ports[2]
+	etcd, peer, api, kwok := c.ports.Port(0), c.ports.Port(1), c.ports.Port(2), c.ports.Port(3)
+	c.URL = "https://127.0.0.1:" + api
 	if err := c.writeKeys(); err != nil {
 		return err
 	}
@@ -68,11 +67,11 @@ func (c *ControlPlane) prepareIn(binaries Binaries) error {
 		return err
 	}
 	c.components = []component{
-		{name: Etcd, path: binaries.ControlPlane, args: c.etcdArgs(ports[0], ports[1]), ready: answers("http://127.0.0.1:" + ports[0] + "/health")},
-		{name: APIServer, path: binaries.ControlPlane, args: c.apiServerArgs(ports[0], ports[2]), ready: readyz(client)},
+		{name: Etcd, path: binaries.ControlPlane, args: c.etcdArgs(etcd, peer), ready: answers("http://127.0.0.1:" + etcd + "/health")},
+		{name: APIServer, path: binaries.ControlPlane, args: c.apiServerArgs(etcd, api), ready: readyz(client)},
 		{name: ControllerManager, path: binaries.ControlPlane, args: c.controllerManagerArgs(), ready: namespacesServed(client)},
 		{name: Scheduler, path: binaries.ControlPlane, args: c.schedulerArgs(), ready: func(context.Context) error { return nil }},
-		{name: Kwok, path: binaries.Kwok, args: c.kwokArgs(ports[3]), env: []string{"KWOK_WORKDIR=" + c.Dir}, ready: answers("http://127.0.0.1:" + ports[3] + "/healthz")},
+		{name: Kwok, path: binaries.Kwok, args: c.kwokArgs(kwok), env: []string{"KWOK_WORKDIR=" + c.Dir}, ready: answers("http://127.0.0.1:" + kwok + "/healthz")},
 	}
 	return nil
 }
@@ -224,27 +223,4 @@ func namespacesServed(client kubernetes.Interface) func(context.Context) error {
 		_, caErr := client.CoreV1().ConfigMaps(metav1.NamespaceDefault).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
 		return errors.Join(accountErr, caErr)
 	}
-}
-
-// FreePorts draws ports below the range from which the kernel serves outgoing connections: one of those could take a
-// port between this look and the start of the component.
-func FreePorts(count int) ([]string, error) {
-	var ports []string
-	for attempt := 0; len(ports) < count && attempt < 100*count; attempt++ {
-		offset, err := rand.Int(rand.Reader, big.NewInt(12_000))
-		if err != nil {
-			return nil, fmt.Errorf("drawing a port: %w", err)
-		}
-		port := strconv.FormatInt(20_000+offset.Int64(), 10)
-		listener, err := net.Listen("tcp", "127.0.0.1:"+port) //nolint:noctx // bound and closed at once
-		if err != nil {
-			continue
-		}
-		_ = listener.Close()
-		ports = append(ports, port)
-	}
-	if len(ports) < count {
-		return nil, errors.New("no free ports between 20000 and 32000")
-	}
-	return ports, nil
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/ports"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
 )
 
@@ -53,30 +53,12 @@ type ControlPlane struct {
 	options    Options
 	components []component
 	authority  *authority
+	ports      *ports.Reservation
 	ended      chan error
 
 	mu        sync.Mutex
 	processes map[string]*process.Process
 	temporary bool
-}
-
-// Start builds what is missing, starts the components and returns when they are ready. They run until Stop, whatever
-// becomes of ctx.
-func Start(ctx context.Context, options Options) (*ControlPlane, error) {
-	options = options.withDefaults()
-	binaries, err := Build(ctx, options.CacheDir, options.Progress)
-	if err != nil {
-		return nil, err
-	}
-	c, err := prepare(options, binaries)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the control plane: %w", err)
-	}
-	if err := c.startAll(ctx); err != nil {
-		c.Stop()
-		return nil, fmt.Errorf("starting the control plane: %w", err)
-	}
-	return c, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -90,88 +72,6 @@ func (o Options) withDefaults() Options {
 		o.Progress = io.Discard
 	}
 	return o
-}
-
-// startAll starts the storage, then the API, then at once all that needs the API.
-func (c *ControlPlane) startAll(ctx context.Context) error {
-	begin := time.Now()
-	for _, stage := range [][]string{{Etcd}, {APIServer}, {ControllerManager, Scheduler, Kwok}} {
-		stage = slices.DeleteFunc(stage, func(name string) bool { return !slices.Contains(c.options.Components, name) })
-		if err := c.startStage(ctx, stage, begin); err != nil {
-			return err
-		}
-		if slices.Contains(stage, APIServer) {
-			if err := c.bindBootstrapRoles(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// startStage starts components that do not need each other, and waits for all of them.
-func (c *ControlPlane) startStage(ctx context.Context, stage []string, begin time.Time) error {
-	for _, name := range stage {
-		if err := c.launch(ctx, name); err != nil {
-			return err
-		}
-	}
-	for _, name := range stage {
-		if err := c.awaitReady(ctx, name); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.options.Progress, "%s is ready (%.1fs)\n", name, time.Since(begin).Seconds())
-	}
-	return nil
-}
-
-func (c *ControlPlane) launch(ctx context.Context, name string) error {
-	i := slices.IndexFunc(c.components, func(k component) bool { return k.name == name })
-	if i < 0 {
-		return fmt.Errorf("no component is called %q", name)
-	}
-	p, err := process.Start(ctx, process.Spec{
-		Path: c.components[i].path, Args: c.components[i].args, Env: c.components[i].env, Log: c.LogFile(name),
-	})
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.processes[name] = p
-	go func() {
-		<-p.Done()
-		if err := p.Err(); err != nil {
-			select {
-			case c.ended <- err:
-			default: // one reason is enough
-			}
-		}
-	}()
-	return nil
-}
-
-// awaitReady polls the component's own test, and gives up at once when the process has ended.
-func (c *ControlPlane) awaitReady(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	i := slices.IndexFunc(c.components, func(k component) bool { return k.name == name })
-	p := c.process(name)
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := c.components[i].ready(ctx)
-		if err == nil {
-			return p.Err()
-		}
-		select {
-		case <-p.Done():
-			return p.Err()
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w; the end of its log:\n%s", name, err, process.Tail(c.LogFile(name), 15))
-		case <-ticker.C:
-		}
-	}
 }
 
 func (c *ControlPlane) process(name string) *process.Process {
@@ -225,6 +125,7 @@ func (c *ControlPlane) Stop() {
 			p.Stop(stopGrace)
 		}
 	}
+	c.ports.Release()
 	if c.temporary {
 		_ = os.RemoveAll(c.Dir)
 	}

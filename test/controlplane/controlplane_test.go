@@ -3,7 +3,9 @@ package controlplane_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
 )
@@ -33,6 +36,46 @@ func TestForTestServesTheAPIWithoutControllers(t *testing.T) {
 	if version.GitVersion != controlplane.KubernetesVersion {
 		t.Errorf("the API server says it is %s, want %s", version.GitVersion, controlplane.KubernetesVersion)
 	}
+}
+
+// TestStartSurvivesAPortTakenAtTheLastMoment takes the port of the API server once etcd is ready.
+func TestStartSurvivesAPortTakenAtTheLastMoment(t *testing.T) {
+	taker := &taker{t: t, dir: t.TempDir()}
+	c, err := controlplane.Start(t.Context(), controlplane.Options{
+		Components: []string{controlplane.Etcd, controlplane.APIServer}, Dir: taker.dir, Progress: taker,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	if taker.url == "" || taker.url == c.URL {
+		t.Errorf("the API server is at %s, the port taken was that of %q", c.URL, taker.url)
+	}
+	if _, err := clientOf(t, c.Admin).CoreV1().Namespaces().Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// taker is told the progress of a start, and listens on the port of the API server before that does.
+type taker struct {
+	t        *testing.T
+	dir, url string
+}
+
+func (k *taker) Write(progress []byte) (int, error) {
+	if k.url == "" && strings.HasPrefix(string(progress), "etcd is ready") {
+		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(k.dir, "admin.kubeconfig"))
+		if err != nil {
+			return 0, err
+		}
+		k.url = config.Host
+		listener, err := net.Listen("tcp", strings.TrimPrefix(k.url, "https://"))
+		if err != nil {
+			return 0, err
+		}
+		k.t.Cleanup(func() { _ = listener.Close() })
+	}
+	return os.Stderr.Write(progress)
 }
 
 // TestControlPlane shares one control plane among subtests that use nodes and namespaces of their own.

@@ -3,10 +3,14 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +50,9 @@ func start(t *testing.T, options sandbox.Options) *world {
 // launch is start for a cluster whose NodeClass is not expected to be ready.
 func launch(t *testing.T, options sandbox.Options) *world {
 	t.Helper()
+	t.Parallel() // a cluster waits most of its time
 	options.BootDelay = time.Second
+	options.FailedLogs = artifacts(t)
 	s, err := sandbox.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +64,26 @@ func launch(t *testing.T, options sandbox.Options) *world {
 		}
 		if t.Failed() {
 			t.Logf("the end of the controller's log:\n%s", process.Tail(s.ControllerLog(), 60))
+			if err := s.KeepLogs(options.FailedLogs); err != nil {
+				t.Log(err)
+			}
+			t.Logf("all logs: %s", options.FailedLogs)
 		}
 		s.Stop()
 	})
 	return w
+}
+
+// artifacts is the directory for the logs of a test that fails: below $E2E_ARTIFACTS, else below .cache/e2e of the
+// repository.
+func artifacts(t *testing.T) string {
+	t.Helper()
+	base := cmp.Or(os.Getenv("E2E_ARTIFACTS"), filepath.Join("..", "..", ".cache", "e2e"))
+	dir, err := filepath.Abs(filepath.Join(base, strings.ReplaceAll(t.Name(), "/", "_")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // in returns the world for a subtest.

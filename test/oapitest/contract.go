@@ -2,13 +2,13 @@ package oapitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +16,8 @@ import (
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/gotool"
 )
 
 const sdkModule = "github.com/outscale/osc-sdk-go/v2"
@@ -26,13 +28,13 @@ const sdkModule = "github.com/outscale/osc-sdk-go/v2"
 var contract = sync.OnceValues(loadContract)
 
 func loadContract() (*openapi3.T, error) {
-	command := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", sdkModule) //nolint:noctx // bounded by the build cache
+	source := ""
 	if _, file, _, ok := runtime.Caller(0); ok {
 		if _, err := os.Stat(file); err == nil {
-			command.Dir = filepath.Dir(file)
+			source = filepath.Dir(file)
 		}
 	}
-	dir, err := command.Output()
+	dir, err := gotool.Command(context.Background(), source, "list", "-m", "-f", "{{.Dir}}", sdkModule).Output() // bounded by the build cache
 	if err != nil {
 		return nil, fmt.Errorf("finding module %q: %w", sdkModule, err)
 	}

@@ -38,10 +38,11 @@ func (s *Sandbox) installChart(ctx context.Context) error {
 			return err
 		}
 	}
+	drawn := s.controllerPorts()
 	objects, err := helm.Template(ctx, s.options.Progress, "karpenter-provider-outscale", "--namespace", chartNamespace, "--name-template", "karpenter",
 		"--set", "settings.clusterName="+ClusterName, "--set", "settings.clusterID="+fixture.ClusterID,
 		"--set", "settings.region="+regionName, "--set", "settings.endpoint="+s.RegionURL, "--set", "logLevel=debug",
-		"--set", "metrics.port="+s.ports[0], "--set", "healthProbe.port="+s.ports[1], "--set", "bootstrapTokens.enabled=true")
+		"--set", "metrics.port="+drawn.Port(0), "--set", "healthProbe.port="+drawn.Port(1), "--set", "bootstrapTokens.enabled=true")
 	if err != nil {
 		return err
 	}

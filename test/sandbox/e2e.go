@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // StartCCM runs the stand-in of the cloud controller manager in a sandbox that was started without one.
@@ -15,6 +16,15 @@ func (s *Sandbox) StartCCM(ctx context.Context) error {
 	before := s.cancel
 	s.cancel = func() { before(); cancel() }
 	return s.runCCM(lasting)
+}
+
+// Upgrade ends the controller as a rollout does, and runs the one of this tree in its place.
+func (s *Sandbox) Upgrade(ctx context.Context) error {
+	if p := s.process(); p != nil {
+		p.Stop(15 * time.Second)
+	}
+	s.binary = s.upgrade
+	return s.StartController(ctx)
 }
 
 // ControllerPID is the process id of the controller that runs, zero if none does.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/ports"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/process"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
@@ -50,6 +51,10 @@ type Options struct {
 	Chart bool
 	// ControllerEnv is added to the controller's environment, as KEY=value.
 	ControllerEnv []string
+	// PreviousController is the program that runs until Upgrade, in place of the controller of this tree.
+	PreviousController string
+	// FailedLogs is the directory that gets the logs when Start fails; nobody can read them when empty.
+	FailedLogs string
 	// Progress is told what is built and started; nobody when nil.
 	Progress io.Writer
 }
@@ -70,10 +75,10 @@ type Sandbox struct {
 
 	options    Options
 	scenario   scenario
-	binary     string
+	binary     string // the controller that runs, or runs next
+	upgrade    string // the controller of this tree
 	trustd     trustd
 	freezer    machines.Freezer
-	ports      []string
 	plugin     string
 	chartArgs  []string
 	chartEnv   []string
@@ -85,6 +90,7 @@ type Sandbox struct {
 
 	mu         sync.Mutex
 	controller *process.Process
+	ports      *ports.Reservation
 	failures   []error
 }
 
@@ -114,11 +120,24 @@ func Start(ctx context.Context, options Options) (*Sandbox, error) {
 	} {
 		s.say("%s", step.what)
 		if err := step.run(); err != nil {
+			err = fmt.Errorf("%s: %w", step.what, err)
+			err = s.explainStart(err)
 			s.Stop()
-			return nil, fmt.Errorf("%s: %w", step.what, err)
+			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// explainStart keeps the logs of a start that failed, and says where.
+func (s *Sandbox) explainStart(cause error) error {
+	if s.options.FailedLogs == "" {
+		return cause
+	}
+	if err := s.KeepLogs(s.options.FailedLogs); err != nil {
+		return errors.Join(cause, err)
+	}
+	return fmt.Errorf("%w\nthe logs are in %s", cause, s.options.FailedLogs)
 }
 
 func newSandbox(options Options) (*Sandbox, error) {
@@ -139,11 +158,11 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating the directory of the sandbox: %w", err)
 	}
-	ports, err := controlplane.FreePorts(2)
+	drawn, err := ports.Reserve(2)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now(), ports: ports}, nil
+	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now(), ports: drawn}, nil
 }
 
 func (s *Sandbox) startControlPlane(ctx context.Context) error {
@@ -171,6 +190,7 @@ func (s *Sandbox) Stop() {
 	if s.ControlPlane != nil {
 		s.ControlPlane.Stop()
 	}
+	s.controllerPorts().Release()
 	_ = os.RemoveAll(s.Dir)
 }
 

@@ -48,6 +48,12 @@
 - name: FEATURE_GATES
   value: {{ . }}
 {{- end }}
+{{- with .Values.settings.repair }}
+- name: REPAIR_SILENT_AFTER
+  value: {{ .silentAfter | quote }}
+- name: REPAIR_NOT_READY_AFTER
+  value: {{ .notReadyAfter | quote }}
+{{- end }}
 {{- if .Values.settings.legacyNodeRepair }}
 - name: LEGACY_NODE_REPAIR
   value: "true"

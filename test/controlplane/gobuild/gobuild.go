@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/gotool"
 )
 
 const mainModule = "github.com/karpenter-outscale/karpenter-provider-outscale"
@@ -85,9 +87,7 @@ func (p Program) build(ctx context.Context, progress io.Writer) error {
 	}
 	unfinished := p.Output + ".unfinished"
 	args := append([]string{"build", "-v", "-o", unfinished}, p.Flags...)
-	command := exec.CommandContext(ctx, "go", append(args, p.Package)...) //nolint:gosec // arguments of our own
-	command.Dir = dir
-	if err := follow(command, p.Title, strings.Count(packages, "\n"), progress); err != nil {
+	if err := follow(gotool.Command(ctx, dir, append(args, p.Package)...), p.Title, strings.Count(packages, "\n"), progress); err != nil {
 		return fmt.Errorf("building %s: %w", p.Title, err)
 	}
 	// The name appears only when the file is whole: a build that was cut short must not look like one that is done.
@@ -96,8 +96,7 @@ func (p Program) build(ctx context.Context, progress io.Writer) error {
 
 // output runs the go tool and returns what it prints.
 func output(ctx context.Context, dir string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are this package's own
-	command.Dir = dir
+	command := gotool.Command(ctx, dir, args...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()

@@ -33,6 +33,8 @@ type Process struct {
 	done    chan struct{}
 	waitErr error
 	asked   atomic.Bool
+	// logged is the length of the log before this child: earlier ones append to the same file.
+	logged int64
 }
 
 // Start runs the child. It lives until Stop, Kill or the death of this process, whatever becomes of ctx.
@@ -41,12 +43,17 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of %s: %w", filepath.Base(spec.Path), err)
 	}
+	before, err := log.Stat()
+	if err != nil {
+		_ = log.Close()
+		return nil, fmt.Errorf("reading the log of %s: %w", filepath.Base(spec.Path), err)
+	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), spec.Path, spec.Args...) //nolint:gosec // the caller chooses the program: that is the purpose
 	cmd.Env = append(cmd.Environ(), spec.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()
 
-	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{}), logged: before.Size()}
 	started := make(chan error)
 	go p.run(started, log)
 	if err := <-started; err != nil {
@@ -100,6 +107,15 @@ func (p *Process) Err() error {
 		cause = errors.New("exit status 0")
 	}
 	return fmt.Errorf("%s ended by itself: %w; the end of %s:\n%s", p.Name(), cause, p.spec.Log, Tail(p.spec.Log, 15))
+}
+
+// PortTaken reports whether the child ended by itself and said that somebody else has a port that it wanted.
+func (p *Process) PortTaken() bool {
+	if p.Err() == nil {
+		return false
+	}
+	content, err := os.ReadFile(p.spec.Log)
+	return err == nil && bytes.Contains(content[min(p.logged, int64(len(content))):], []byte(syscall.EADDRINUSE.Error()))
 }
 
 // Stop asks the child's group to end, kills it after the grace, and waits for it.

@@ -146,3 +146,26 @@ func poll(t *testing.T) <-chan time.Time {
 	}()
 	return ticks
 }
+
+// TestPortTakenIsReadFromTheLogOfThisChildAlone runs children that write to one log.
+func TestPortTakenIsReadFromTheLogOfThisChildAlone(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	for _, child := range []struct {
+		script string
+		taken  bool
+	}{
+		{"echo listen tcp :8080: bind: address already in use; exit 2", true},
+		{"echo another reason; exit 2", false},
+	} {
+		p := start(t, log, child.script)
+		<-p.Done()
+		if got := p.PortTaken(); got != child.taken {
+			t.Errorf("%q: PortTaken() = %t", child.script, got)
+		}
+	}
+	p := start(t, log, "echo address already in use; sleep 600")
+	p.Stop(10 * time.Second)
+	if p.PortTaken() {
+		t.Error("a child that was asked to end counts as one that found its port taken")
+	}
+}
