@@ -75,15 +75,14 @@ func (w *rebootWorld) wantReboots(calls, boots int) {
 func (w *rebootWorld) age(by time.Duration) {
 	w.t.Helper()
 	claim := w.stored()
-	var record map[string]any
+	var record struct {
+		Operation string    `json:"operation"`
+		SentAt    time.Time `json:"sentAt"`
+	}
 	if err := json.Unmarshal([]byte(claim.Annotations["karpenter.outscale.com/reboot"]), &record); err != nil {
 		w.t.Fatal(err)
 	}
-	sent, err := time.Parse(time.RFC3339Nano, record["sentAt"].(string))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	record["sentAt"] = sent.Add(-by)
+	record.SentAt = record.SentAt.Add(-by)
 	text, err := json.Marshal(record)
 	if err != nil {
 		w.t.Fatal(err)

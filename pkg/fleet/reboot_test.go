@@ -28,7 +28,9 @@ func rebooted(state metav1.ConditionStatus, reason string, since int) (*fleet.Sn
 		initialized = status.Condition{Type: "Initialized", Status: metav1.ConditionUnknown, Reason: karpv1.RebootReasonRebooting, LastTransitionTime: at(13)}
 	}
 	c.Status.Conditions = []status.Condition{
-		{Type: "Launched", Status: metav1.ConditionTrue}, {Type: "Registered", Status: metav1.ConditionTrue}, initialized,
+		{Type: "Launched", Status: metav1.ConditionTrue},
+		{Type: "Registered", Status: metav1.ConditionTrue},
+		initialized,
 		{Type: "Rebooting", Status: state, Reason: reason, Message: "rebooting for Ready/NodeStatusUnknown", LastTransitionTime: at(since)},
 	}
 	node := corev1.Node{}
@@ -95,7 +97,8 @@ func TestRebootStepsComeFromWhereverTheyAreKept(t *testing.T) {
 			[]fleet.RebootStep{step(10, "requested", ""), step(12, "issued", "Outscale took RebootVms"), step(40, "back", why)},
 		},
 		"failed, and being deleted": {
-			"True", karpv1.RebootReasonRequested, 10, "", []corev1.Event{event("NodeClaim", "RebootFailed", "refused", 15)},
+			"True", karpv1.RebootReasonRequested, 10, "",
+			[]corev1.Event{event("NodeClaim", "RebootFailed", "refused", 15)},
 			[]fleet.RebootStep{step(10, "requested", why), step(15, "failed", "refused")},
 		},
 		"never": {"", "", 0, "", []corev1.Event{event("Node", "Rebooted", "by hand", 15)}, nil},

@@ -69,7 +69,7 @@ func (k *taker) Write(progress []byte) (int, error) {
 			return 0, err
 		}
 		k.url = config.Host
-		listener, err := net.Listen("tcp", strings.TrimPrefix(k.url, "https://"))
+		listener, err := new(net.ListenConfig).Listen(k.t.Context(), "tcp", strings.TrimPrefix(k.url, "https://"))
 		if err != nil {
 			return 0, err
 		}

@@ -29,7 +29,7 @@ func TestSilentNodesAreRebootedFirst(t *testing.T) {
 	t.Run("and come back under the same NodeClaim with their pods", func(t *testing.T) {
 		w := w.in(t)
 		before := w.victim()
-		w.FreezeKubelet(before.vm.ID, false)
+		w.Freezer().Freeze(before.vm.ID)
 		w.awaitReboot(before)
 		w.wantReboots(1)
 	})
@@ -37,7 +37,7 @@ func TestSilentNodesAreRebootedFirst(t *testing.T) {
 		w := w.in(t)
 		w.fault(oapitest.Fault{Call: "RebootVms", Kind: oapitest.FaultSlowReply, Delay: 10 * time.Minute, Times: 1})
 		before := w.victim()
-		w.FreezeKubelet(before.vm.ID, false)
+		w.Freezer().Freeze(before.vm.ID)
 		w.await("the reboot in the region", func(context.Context) error {
 			if vm := w.vm(before.vm.ID); vm.Boots == before.vm.Boots {
 				return fmt.Errorf("VM %s was not rebooted", vm.ID)
@@ -51,7 +51,7 @@ func TestSilentNodesAreRebootedFirst(t *testing.T) {
 	t.Run("and are replaced if that does not help", func(t *testing.T) {
 		w := w.in(t)
 		before := w.victim()
-		w.FreezeKubelet(before.vm.ID, true)
+		w.Freezer().FreezeForever(before.vm.ID)
 		w.await("a reboot that does not help", func(ctx context.Context) error {
 			claim, err := w.claim(ctx, before.claim.Name)
 			if err == nil && claim.StatusConditions().Get(karpv1.ConditionTypeRebooting).Reason != karpv1.RebootReasonIssued {

@@ -8,16 +8,20 @@ type Freezer struct {
 	switches map[string]chan struct{}
 }
 
-// Freeze makes the kubelet of a VM hang until its next boot, or after each boot as well.
-func (f *Freezer) Freeze(vmID string, forever bool) {
+// Freeze makes the kubelet of a VM hang until the next boot of the VM.
+func (f *Freezer) Freeze(vmID string) {
+	f.FreezeForever(vmID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	current := f.current(vmID)
-	if !isClosed(current) {
+	delete(f.switches, vmID)
+}
+
+// FreezeForever makes the kubelet of a VM hang now, and after each boot.
+func (f *Freezer) FreezeForever(vmID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if current := f.current(vmID); !isClosed(current) {
 		close(current)
-	}
-	if !forever {
-		delete(f.switches, vmID)
 	}
 }
 

@@ -75,7 +75,7 @@ func thaws(t *testing.T, k *kube) {
 	before := k.awaitNode(t, "frozen", readiness(corev1.ConditionTrue))
 	k.awaitLease(t, "frozen")
 	k.runPod(t, "frozen")
-	freezer.Freeze(vm, false)
+	freezer.Freeze(vm)
 	k.awaitNode(t, "frozen", readiness(corev1.ConditionUnknown))
 	w.awaitState(vm, "running")
 	w.reboot(vm)

@@ -27,7 +27,7 @@ func TestControllerMovesToOtherPortsWhenOneIsTaken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			listener, err := net.Listen("tcp", ":"+parsed.Port())
+			listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":"+parsed.Port())
 			if err != nil {
 				t.Fatal(err)
 			}

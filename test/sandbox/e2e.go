@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 )
 
 // StartCCM runs the stand-in of the cloud controller manager in a sandbox that was started without one.
@@ -36,5 +38,5 @@ func (s *Sandbox) ControllerPID() int {
 	return p.PID()
 }
 
-// FreezeKubelet makes the kubelet of a VM hang until its next boot, or after each boot as well.
-func (s *Sandbox) FreezeKubelet(vmID string, forever bool) { s.freezer.Freeze(vmID, forever) }
+// Freezer makes kubelets of the sandbox hang.
+func (s *Sandbox) Freezer() *machines.Freezer { return &s.freezer }

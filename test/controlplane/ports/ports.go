@@ -103,7 +103,7 @@ func take(dir, port string) (*os.File, error) {
 		return nil, err
 	}
 	// All interfaces: the controller binds them, and a listener on one alone is in its way.
-	listener, err := net.Listen("tcp", ":"+port) //nolint:noctx,gosec // bound and closed at once
+	listener, err := net.Listen("tcp", ":"+port) //nolint:noctx // bound and closed at once
 	if err != nil {
 		_ = file.Close()
 		return nil, errTaken

@@ -40,7 +40,7 @@ func TestPortWithAListenerOnAnyAddressIsNotDrawn(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Release()
-		listener, err := net.Listen("tcp", address+":"+r.Port(0))
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address+":"+r.Port(0))
 		if err != nil {
 			t.Fatal(err)
 		}
