@@ -5,9 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,24 +96,5 @@ func (w *world) unchanged(before sandbox.State) {
 
 // reconciled checks in the metrics that the present life of the controller has run one of its controllers to the end.
 func (w *world) reconciled(controller string) func(context.Context) error {
-	done := regexp.MustCompile(`(?m)^controller_runtime_reconcile_total\{controller="` + regexp.QuoteMeta(controller) + `",result="(?:requeue_after|success)"\} [1-9]`)
-	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.MetricsURL(), nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = response.Body.Close() }()
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			return err
-		}
-		if !done.Match(text) {
-			return fmt.Errorf("%s has not run: %w", controller, errNotYet)
-		}
-		return nil
-	}
+	return w.reconciledTimes(controller, 1)
 }
