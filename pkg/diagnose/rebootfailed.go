@@ -61,16 +61,17 @@ func (w *World) rebootFailedOfGone(reasons []string) []Finding {
 // failedReboot is a finding about a reboot that failed. Events say more than the condition does.
 func failedReboot(subject Ref, message string, events []corev1.Event) Finding {
 	f := Finding{Subject: subject, Confidence: Certain}
-	text := message
+	texts := []string{message}
 	for _, event := range events {
 		f.Evidence = append(f.Evidence, evidenceOf(event))
 		f.Subject.Since = fleet.Seen(event).UTC()
-		text += " " + event.Reason + " " + event.Message
+		texts = append(texts, event.Reason, event.Message)
 	}
 	if len(events) == 0 {
 		f.Evidence = []Evidence{{Source: "claim", Text: short("Rebooting=False RebootFailed: " + message), At: subject.Since}}
 	}
 	f.Cause, f.Fix = "Outscale refuses the reboot, so that Karpenter replaces the node", "read the message of the event"
+	text := strings.Join(texts, " ")
 	for _, known := range rebootFailures() {
 		if strings.Contains(text, known.words) {
 			f.Cause, f.Fix = known.cause, known.fix

@@ -88,18 +88,18 @@ const (
 	tagClusterUID = "karpenter.outscale.com/cluster-uid"
 )
 
-func (f *fleetRecord) files() map[string]any {
+func filesOf(f *fleetRecord) map[string]any {
 	return map[string]any{
 		"nodeclaims.json": &f.NodeClaims, "nodeclass.json": &f.NodeClass, "nodepool.json": &f.NodePool, "vms.json": &f.VMs,
 	}
 }
 
-func (f *fleetRecord) write(t *testing.T) {
+func (f fleetRecord) write(t *testing.T) {
 	t.Helper()
 	if err := os.MkdirAll(recordedAt, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, part := range f.files() {
+	for name, part := range filesOf(&f) {
 		text, err := json.MarshalIndent(part, "", "  ")
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +113,7 @@ func (f *fleetRecord) write(t *testing.T) {
 func recordedRelease(t *testing.T) fleetRecord {
 	t.Helper()
 	var f fleetRecord
-	for name, part := range f.files() {
+	for name, part := range filesOf(&f) {
 		text, err := os.ReadFile(filepath.Join(recordedAt, name))
 		if err != nil {
 			t.Fatal(err)
