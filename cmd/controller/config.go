@@ -19,7 +19,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// config is everything that the environment and the flags decide, beside core's own options.
+// config is everything that the environment and the flags decide, besides core's own options.
 type config struct {
 	clusterName, clusterID string
 	sdk                    *osc.Configuration

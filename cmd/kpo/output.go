@@ -48,7 +48,7 @@ func addOutput(cmd *cobra.Command, human ...string) *output {
 	return o
 }
 
-// forPeople tells whether the output is not for machines.
+// forPeople reports whether the output is not for machines.
 func (o *output) forPeople() bool { return slices.Contains(o.human, o.format) }
 
 // unstructuredObject is an object of kpo's own contract.

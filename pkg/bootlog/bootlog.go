@@ -70,7 +70,7 @@ func (r Report) Cause() (Finding, bool) {
 	return slices.MaxFunc(open, func(a, b Finding) int { return slices.Compare(a.rank(), b.rank()) }), true
 }
 
-// rank orders findings: a reboot is what one sees, an error of another kind beside it is why.
+// rank orders findings: a reboot is what one sees, an error of another kind next to it is why.
 func (f Finding) rank() []int {
 	var blocks, ownReason int
 	if f.Severity >= Error {

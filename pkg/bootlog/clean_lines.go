@@ -102,7 +102,7 @@ func (d decode) maskValue(dump string) string {
 	return strings.Join(lines, `\n`)
 }
 
-// quoted tells whether the end of a text is within a JSON string.
+// quoted reports whether the end of a text is within a JSON string.
 func quoted(text string) bool {
 	inside := false
 	for rest := text; ; inside = !inside {

@@ -17,7 +17,7 @@ type Stage struct {
 	At   time.Duration `json:"at,omitempty"`
 }
 
-// State tells whether a stage was passed.
+// State reports whether a stage was passed.
 type State int
 
 // A stage is Failed while a finding keeps the machine from it, or took it away again.

@@ -120,7 +120,7 @@ func (w *World) consoleFindings(id string) Verdict {
 	return out
 }
 
-// ripe tells whether a line of the console is more than the noise of a boot that is under way: a fatal one always is.
+// ripe reports whether a line of the console is more than the noise of a boot that is under way: a fatal one always is.
 func (w *World) ripe(m fleet.Machine, cause bootlog.Finding) bool {
 	return cause.Severity >= bootlog.Fatal || w.since(m.CreatedAt()) >= bootPatience
 }

@@ -62,7 +62,7 @@ func (w *World) poolOf(claim string) Ref {
 	return Ref{Kind: "NodeClaim", Name: claim}
 }
 
-// launchedSince tells whether the pool got a VM after a refusal: then the refusal is over.
+// launchedSince reports whether the pool got a VM after a refusal: then the refusal is over.
 func (w *World) launchedSince(pool string, refused time.Time) bool {
 	return slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
 		launched := m.Condition(karpv1.ConditionTypeLaunched)

@@ -204,7 +204,7 @@ func poolsWithoutClass(w *World) Verdict {
 	return out
 }
 
-// stuckLaunches finds launches that nobody works on, and those whose trouble has no rule of its own.
+// stuckLaunches finds launches that no controller works on, and those whose trouble has no rule of its own.
 func stuckLaunches(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.in(fleet.PhaseLaunching) {

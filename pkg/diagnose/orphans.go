@@ -41,7 +41,7 @@ type Leftover struct {
 	Why       string        `json:"why"`
 }
 
-// Deletable tells whether nobody wants the VM.
+// Deletable reports whether the VM has no owner and may go.
 func (l Leftover) Deletable() bool { return l.Verdict == Orphan || l.Verdict == Untagged }
 
 // OrphanSources are the sources without which no VM may be called an orphan.

@@ -147,10 +147,10 @@ func about(findings []Finding, names []string) []Finding {
 	})
 }
 
-// Healthy tells whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
+// Healthy reports whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
 func (r Report) Healthy() bool { return len(r.Problems) == 0 && !r.Blind() }
 
-// Blind tells whether something that the user did not ask to leave out could not be looked at.
+// Blind reports whether something that the user did not ask to leave out could not be looked at.
 func (r Report) Blind() bool {
 	return slices.ContainsFunc(r.NotChecked, func(n NotChecked) bool { return !n.Asked })
 }

@@ -53,7 +53,7 @@ func Tags(s *fleet.Snapshot) TagReport {
 	return out
 }
 
-// tagsAreYoung tells whether the launch may still be setting the tags.
+// tagsAreYoung reports whether the launch may still be setting the tags.
 func (w *World) tagsAreYoung(m fleet.Machine) bool { return w.since(m.VM.CreatedAt) < TagPatience }
 
 // wantedTags are the tags that the operator's own code would set, nil for a machine that does not live.

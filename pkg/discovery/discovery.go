@@ -87,7 +87,7 @@ func (p *Provider) SecurityGroups(ctx context.Context, ids []string) ([]Security
 	return out, nil
 }
 
-// HasKeypair tells whether the account has the keypair.
+// HasKeypair reports whether the account has the keypair.
 func (p *Provider) HasKeypair(ctx context.Context, name string) (bool, error) {
 	found, err := p.api.ReadKeypairs(ctx, osc.FiltersKeypair{KeypairNames: &[]string{name}})
 	return len(found) > 0, ignoreMissing("looking for keypair", name, err)

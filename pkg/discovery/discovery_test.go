@@ -87,7 +87,7 @@ func TestSecurityGroupsAndKeypairsAreFoundOrNot(t *testing.T) {
 	}
 }
 
-// An ID that no longer exists is a finding, whichever way the API words it; anything else means that nobody has looked.
+// An ID that no longer exists is a finding, whichever way the API words it; anything else means that the look failed.
 func TestMissingIsNotAnErrorAndAnErrorIsNotMissing(t *testing.T) {
 	region, provider := newProvider(t)
 	ctx := t.Context()

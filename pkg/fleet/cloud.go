@@ -90,7 +90,7 @@ func fromAPI(in osc.Vm) VM {
 	return out
 }
 
-// matters tells whether a VM has to do with this cluster: its mark, our kind of token, or a tag of any cluster's CCM.
+// matters reports whether a VM has to do with this cluster: its mark, our kind of token, or a tag of any cluster's CCM.
 func (g *gathering) matters(v VM) bool {
 	if g.s.Cluster.Name == "" && v.Tags[vm.TagManagedBy] != "" || g.s.Ours(v) {
 		return true

@@ -188,7 +188,7 @@ func (g *gathering) inferFrom(vms []VM) {
 	}
 }
 
-// controlPlaneID is the cluster ID in the tags of the control plane: what the CCM takes when nobody tells it another.
+// controlPlaneID is the cluster ID in the tags of the control plane: what the CCM takes when it is not told another.
 func (g *gathering) controlPlaneID(vms []VM) (string, string) {
 	ids := map[string]int{}
 	named := g.controlPlaneVMs()

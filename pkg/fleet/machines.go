@@ -59,7 +59,7 @@ func (s *Snapshot) Machines() []Machine {
 	return out
 }
 
-// Ours tells whether the VM carries this cluster's mark: the tag with its name, or a client token that only it makes.
+// Ours reports whether the VM carries this cluster's mark: the tag with its name, or a client token that only it makes.
 func (s *Snapshot) Ours(v VM) bool {
 	if v.Tags[vm.TagManagedBy] != "" && v.Tags[vm.TagManagedBy] == s.Cluster.Name {
 		return true
@@ -70,7 +70,7 @@ func (s *Snapshot) Ours(v VM) bool {
 	return v.Tags[vm.TagClusterUID] == s.Cluster.UID || strings.HasPrefix(v.ClientToken, clusterToken(s.Cluster))
 }
 
-// ProvenOurs tells whether the VM can be no other cluster's: a name can be used twice, the UID of a cluster cannot.
+// ProvenOurs reports whether the VM can be no other cluster's: a name can be used twice, the UID of a cluster cannot.
 func (s *Snapshot) ProvenOurs(v VM) bool {
 	return s.Cluster.UID != "" && (s.Cluster.Owned().Owns(v.Core()) || strings.HasPrefix(v.ClientToken, clusterToken(s.Cluster)))
 }
@@ -166,7 +166,7 @@ func (j *join) node(node *corev1.Node) Machine {
 	return m
 }
 
-// isKarpenters tells whether a Node without NodeClaim is one that Karpenter made.
+// isKarpenters reports whether a Node without NodeClaim is one that Karpenter made.
 func (j *join) isKarpenters(node *corev1.Node) bool {
 	if node.Labels[karpv1.NodePoolLabelKey] != "" {
 		return true

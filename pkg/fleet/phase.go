@@ -57,7 +57,7 @@ func (m Machine) Condition(kind string) status.Condition {
 	return status.Condition{}
 }
 
-// IsTrue tells whether a condition is true.
+// IsTrue reports whether a condition is true.
 func IsTrue(condition status.Condition) bool { return condition.Status == metav1.ConditionTrue }
 
 // Ready returns the condition Ready of a Node, the zero value when it has none.

@@ -144,7 +144,7 @@ func (v VM) Core() vm.VM {
 	}
 }
 
-// Gone tells whether the VM is terminated: it is listed for a while, and exists no more.
+// Gone reports whether the VM is terminated: it is listed for a while, and exists no more.
 func (v VM) Gone() bool { return v.State == vm.StateTerminated }
 
 // Quota is one limit of the account. Max 0 means that there is none.

@@ -11,7 +11,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
-// BenchmarkList shows what Karpenter's frequent question costs, beside the reference: building the list anew each time,
+// BenchmarkList shows what Karpenter's frequent question costs, next to the reference: building the list anew each time,
 // as after a change of price or availability.
 func BenchmarkList(b *testing.B) {
 	prices := pricing.NewProvider(account.Client(b, &oapitest.Region{}), time.Now)

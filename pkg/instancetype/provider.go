@@ -61,7 +61,7 @@ func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Ins
 	return slices.Clone(b.list)
 }
 
-// IsAvailable tells whether nothing is known at this moment that speaks against a launch.
+// IsAvailable reports whether nothing is known at this moment that speaks against a launch.
 func (p *Provider) IsAvailable(name, subregion string) bool {
 	t, ok := p.find(name)
 	return !ok || !p.unavailable.has(t, subregion, p.now())

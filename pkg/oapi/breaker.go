@@ -58,7 +58,7 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 	}, nil
 }
 
-// state tells whether the credentials have worked, or why the call must not be sent now.
+// state reports whether the credentials have worked, or why the call must not be sent now.
 func (b *breaker) state(call string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

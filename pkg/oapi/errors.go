@@ -118,7 +118,7 @@ func number(err error) int {
 	return n
 }
 
-// IsRetryable tells whether the same call may succeed later: throttled, a fault of the platform, or no answer.
+// IsRetryable reports whether the same call may succeed later: throttled, a fault of the platform, or no answer.
 func IsRetryable(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || IsUnauthorized(err) || errors.Is(err, errNotSent) {
@@ -127,7 +127,7 @@ func IsRetryable(err error) bool {
 	return IsThrottled(err) || e.Status >= http.StatusInternalServerError || e.Status == 0
 }
 
-// IsThrottled tells whether the platform or the account has too many calls at the moment.
+// IsThrottled reports whether the platform or the account has too many calls at the moment.
 func IsThrottled(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && (e.Status == http.StatusTooManyRequests || slices.Contains([]string{"6", "24", "25"}, e.Code) ||
@@ -138,7 +138,7 @@ func IsThrottled(err error) bool {
 // platform failed after it had taken the call.
 func IsOutcomeUnknown(err error) bool { return IsRetryable(err) && !IsThrottled(err) }
 
-// IsUnauthorized tells whether the credentials were refused, in this call or in one before, so that this one was kept
+// IsUnauthorized reports whether the credentials were refused, in this call or in one before, so that this one was kept
 // back. Repeating such a call locks the account.
 func IsUnauthorized(err error) bool {
 	e, ok := errors.AsType[*Error](err)
@@ -146,28 +146,28 @@ func IsUnauthorized(err error) bool {
 		slices.Contains([]string{"1", "4", "5", "7", "14", "15", "20", "4000", "4120"}, e.Code) || IsUnauthorized(e.cause))
 }
 
-// IsCapacity tells whether Outscale has no room for this VM type in this subregion at the moment (10001).
+// IsCapacity reports whether Outscale has no room for this VM type in this subregion at the moment (10001).
 func IsCapacity(err error) bool { return Code(err) == "10001" }
 
-// IsConflict tells whether the state of a resource refuses the call at the moment: 6000 to 6999 and 9000 to 9999.
+// IsConflict reports whether the state of a resource refuses the call at the moment: 6000 to 6999 and 9000 to 9999.
 func IsConflict(err error) bool {
 	n := number(err)
 	return n >= 6000 && n < 7000 || n >= 9000 && n < 10000
 }
 
-// IsQuota tells whether a limit of the account is reached. 10000 to 10999 are quotas, except 10001, which is capacity.
+// IsQuota reports whether a limit of the account is reached. 10000 to 10999 are quotas, except 10001, which is capacity.
 func IsQuota(err error) bool {
 	n := number(err)
 	return n >= 10000 && n < 11000 && n != 10001
 }
 
-// IsSubnetFull tells whether the quota that is reached is the addresses of a subnet (10021 [?]).
+// IsSubnetFull reports whether the quota that is reached is the addresses of a subnet (10021 [?]).
 func IsSubnetFull(err error) bool { return Code(err) == "10021" }
 
-// IsUnknownVMType tells whether Outscale does not sell this VM type (5024).
+// IsUnknownVMType reports whether Outscale does not sell this VM type (5024).
 func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
 
-// IsVMNotFound tells whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
+// IsVMNotFound reports whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
 func IsVMNotFound(err error) bool { return Code(err) == "5063" }
 
 // MissingResource returns which resource of a NodeClass a CreateVms did not find: "image", "subnet", "security group",
@@ -189,7 +189,7 @@ func MissingResource(err error) string {
 	}
 }
 
-// IsPageToken tells whether the token of the next page has expired or is unknown, so that the listing must restart.
+// IsPageToken reports whether the token of the next page has expired or is unknown, so that the listing must restart.
 func IsPageToken(err error) bool {
 	code := Code(err)
 	return code == "4116" || code == "4117"

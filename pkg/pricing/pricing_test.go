@@ -143,7 +143,7 @@ func TestPublicCatalogueServesWhenTheAccountsHasNoPrices(t *testing.T) {
 		t.Errorf("price %v, %t", price, ok)
 	}
 	if price, ok := prices.Volume("gp2", 50, 0); ok {
-		t.Errorf("a volume whose price nobody names costs %v", price)
+		t.Errorf("a volume without a price costs %v", price)
 	}
 }
 

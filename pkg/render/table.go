@@ -29,7 +29,7 @@ type Column struct {
 type Cell struct {
 	Text string
 	Mark Mark
-	// Marked tells whether the mark counts.
+	// Marked reports whether the mark counts.
 	Marked bool
 }
 

@@ -54,7 +54,7 @@ func NewTheme(options Options) *Theme {
 	return &Theme{Options: options, renderer: renderer}
 }
 
-// Symbol returns the sign of a mark. A word always stands beside it: colour never speaks alone.
+// Symbol returns the sign of a mark. A word always stands next to it: colour never speaks alone.
 func (t *Theme) Symbol(mark Mark) string {
 	unicode, ascii := [...]string{"√", "‼", "×", "?", "-"}, [...]string{"OK", "WARN", "FAIL", "?", "-"}
 	if t.ASCII {

@@ -8,7 +8,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/workerconfig"
 )
 
-// BenchmarkRender is the CPU that each launch costs us, beside one API call of some hundred milliseconds.
+// BenchmarkRender is the CPU that each launch costs us, compared with one API call of some hundred milliseconds.
 func BenchmarkRender(b *testing.B) {
 	config := workerconfig.Secret(b).Data["worker.yaml"]
 	kubelet := (&nodeclass.Kubelet{}).WithDefaults()

@@ -1,4 +1,4 @@
-// Package talos finishes the operator's worker machine config for one node, and tells whether it can work at all.
+// Package talos finishes the operator's worker machine config for one node, and reports whether it can work at all.
 package talos
 
 import (

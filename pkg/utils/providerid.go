@@ -24,7 +24,7 @@ func ParseProviderID(providerID string) (string, error) {
 	return id, nil
 }
 
-// isVMID tells whether an ID has the form i-1a2b3c4d, or the longer one of 17 digits. It is asked for each VM of each
+// isVMID reports whether an ID has the form i-1a2b3c4d, or the longer one of 17 digits. It is asked for each VM of each
 // poll, so that it uses no regular expression.
 func isVMID(id string) bool {
 	digits, found := strings.CutPrefix(id, "i-")

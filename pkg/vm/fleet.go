@@ -59,7 +59,7 @@ func (f *fleet) isFresh(since time.Time) bool {
 	return f.readAt.After(since) && !f.hasUnknown()
 }
 
-// hasUnknown tells whether a VM was asked for that no read has looked for yet.
+// hasUnknown reports whether a VM was asked for that no read has looked for yet.
 func (f *fleet) hasUnknown() bool {
 	for _, r := range f.vms {
 		if r.State == StateUnknown && r.absentSince.IsZero() {

@@ -75,7 +75,7 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	return launched, nil
 }
 
-// TagsArrive tells whether the tags in the user data have worked so far. Where they are ignored, the launcher must tag
+// TagsArrive reports whether the tags in the user data have worked so far. Where they are ignored, the launcher must tag
 // at once, because nothing else will before the kubelet registers.
 func (p *Provider) TagsArrive() bool {
 	return p.options.TagsInUserData && !p.fleet.sectionWasIgnored()

@@ -19,7 +19,7 @@ const (
 	pageSize = 1000
 )
 
-// Options are the choices that depend on facts nobody has proved on every account.
+// Options are the choices that depend on facts that are not proved on every account.
 type Options struct {
 	// TagsInUserData sends the tags in the OUTSCALE section of the user data, so that they exist when the VM does.
 	TagsInUserData bool

@@ -73,23 +73,23 @@ func (c Cluster) Tags(owner Owner, user map[string]string) map[string]string {
 	return tags
 }
 
-// Owns tells whether the VM is proven to be this cluster's.
+// Owns reports whether the VM is proven to be this cluster's.
 func (c Cluster) Owns(v VM) bool {
 	return v.Tags[TagManagedBy] == c.Name && v.Tags[TagClusterUID] == c.UID
 }
 
-// isForeign tells whether the VM is proven to be another cluster's, for instance one of the same name.
+// isForeign reports whether the VM is proven to be another cluster's, for instance one of the same name.
 func (c Cluster) isForeign(v VM) bool {
 	uid, ok := v.Tags[TagClusterUID]
 	return ok && uid != c.UID && !c.launched(v)
 }
 
-// launched tells whether the VM has a client token that only this cluster makes.
+// launched reports whether the VM has a client token that only this cluster makes.
 func (c Cluster) launched(v VM) bool { return strings.HasPrefix(v.ClientToken, c.marker()) }
 
 func (c Cluster) marker() string { return "kpo-" + digest(c.UID)[:12] + "-" }
 
-// Claims tells whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where that was lost.
+// Claims reports whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where that was lost.
 func (c Cluster) Claims(nodeClaimUID string, v VM) bool {
 	return v.Tags[TagNodeClaimUID] == nodeClaimUID || strings.HasPrefix(v.ClientToken, c.tokenPrefix(nodeClaimUID))
 }
@@ -133,7 +133,7 @@ func (p *Provider) Tag(ctx context.Context, id string, tags map[string]string) e
 	return nil
 }
 
-// IsOurs tells whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
+// IsOurs reports whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
 // stripped, a client token that only this cluster makes.
 func (p *Provider) IsOurs(v VM) bool {
 	return p.cluster.Owns(v) || p.cluster.launched(v)

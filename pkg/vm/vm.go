@@ -47,7 +47,7 @@ type VM struct {
 	CreatedAt time.Time
 }
 
-// Leaving tells whether the VM is on its way out and cannot come back.
+// Leaving reports whether the VM is on its way out and cannot come back.
 func (v VM) Leaving() bool { return v.State == StateShuttingDown || v.State == StateTerminated }
 
 // fromAPI copies what we need. A terminated VM lacks most fields, so that every one is read through the SDK's getters.

@@ -79,7 +79,7 @@ func TestControllerReadsEveryVariableOfTheDeployment(t *testing.T) {
 	}
 	for name := range environment(t, full()) {
 		if !read[name] {
-			t.Errorf("%s is set and nobody reads it", name)
+			t.Errorf("%s is set and never read", name)
 		}
 	}
 }

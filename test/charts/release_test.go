@@ -191,7 +191,7 @@ func TestReleaseBuildsWhatIsHere(t *testing.T) {
 		used = append(used, cask.IDs...)
 		for _, binary := range cask.Binaries {
 			if !binaries[binary] {
-				t.Errorf("the cask has %s, which nobody builds", binary)
+				t.Errorf("the cask has %s, which is never built", binary)
 			}
 		}
 	}
@@ -248,7 +248,7 @@ func linkerTargets(t testing.TB, text string) {
 	t.Helper()
 	targets := regexp.MustCompile(`-X (\S+)\.(\w+)=`).FindAllStringSubmatch(text, -1)
 	if len(targets) == 0 {
-		t.Errorf("nobody sets the version in %q", text)
+		t.Errorf("the version is not set in %q", text)
 	}
 	for _, target := range targets {
 		found := false

@@ -11,7 +11,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane/gobuild"
 )
 
-// The versions that Build makes. The modules beside this package pin the same ones.
+// The versions that Build makes. The modules next to this package pin the same ones.
 const (
 	KubernetesVersion = "v1.36.1"
 	KwokVersion       = "v0.7.0"

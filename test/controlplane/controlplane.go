@@ -34,7 +34,7 @@ type Options struct {
 	Dir string
 	// CacheDir holds the binaries of all versions; the user's cache directory when empty.
 	CacheDir string
-	// Progress is told what is built and started; nobody when nil.
+	// Progress gets what is built and started; nil discards it.
 	Progress io.Writer
 }
 
@@ -91,7 +91,7 @@ func (c *ControlPlane) PIDs() map[string]int {
 	return pids
 }
 
-// Ended delivers the reason when a component ends that nobody asked to end.
+// Ended delivers the reason when a component ends that was not asked to end.
 func (c *ControlPlane) Ended() <-chan error { return c.ended }
 
 // Kill ends one component as a crash would (kill -9).

@@ -44,7 +44,7 @@ func TestSpoiltWorkerConfigsKeepMachinesOut(t *testing.T) {
 			w.scale(1)
 			w.await("the reason on the console", w.consoleSays(spoilt.says))
 			w.neverJoined()
-			// The mended config is for the next machine: Talos reads its user data once.
+			// The repaired config is for the next machine: Talos reads its user data once.
 			w.editWorkerConfig(func(string) string { return good })
 			w.deleteClaims()
 			w.await("the pod on a good machine", w.PodsRun(1))

@@ -99,7 +99,7 @@ func TestKpoNamesWhyMachinesDoNotJoin(t *testing.T) {
 	})
 }
 
-// kubeletTypo leaves a deployment that waits for one machine, and a mended NodeClass.
+// kubeletTypo leaves a deployment that waits for one machine, and a repaired NodeClass.
 func kubeletTypo(w *world) {
 	w.patches("machine:\n  kubelet:\n    extraConfig:\n      maxPodz: 12\n")
 	w.scale(1)

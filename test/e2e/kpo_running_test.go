@@ -22,7 +22,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/sandbox"
 )
 
-// TestKpoNamesWhatBreaksRunningNodes breaks a cluster that works, mostly with its controller dead: else it mends most of
+// TestKpoNamesWhatBreaksRunningNodes breaks a cluster that works, mostly with its controller dead: else it repairs most of
 // it before anybody could look.
 func TestKpoNamesWhatBreaksRunningNodes(t *testing.T) {
 	w := start(t, sandbox.Options{})
@@ -84,7 +84,7 @@ func nodeNameStripped(w *world) {
 		s.kpo(1, []string{"tags", claim}, "OscK8sNodeName")
 		s.nothingLeaks()
 	})
-	w.mended(before)
+	w.repaired(before)
 }
 
 func managedByStripped(w *world) {
@@ -97,11 +97,11 @@ func managedByStripped(w *world) {
 		s.kpo(1, []string{"tags"}, "karpenter.sh/managed-by")
 		s.nothingLeaks()
 	})
-	w.mended(before)
+	w.repaired(before)
 }
 
-// mended lets the controller put the tags back.
-func (w *world) mended(before sandbox.State) {
+// repaired lets the controller put the tags back.
+func (w *world) repaired(before sandbox.State) {
 	w.t.Helper()
 	w.must(w.StartController(w.t.Context()))
 	w.await("tags repaired", w.tagsOf(before))

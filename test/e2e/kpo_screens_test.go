@@ -85,7 +85,7 @@ func (s *situation) keep(code int, command, screen string) {
 	s.screens = append(s.screens, fmt.Sprintf("$ %s\n%s$ echo $?\n%d\n", command, screen, code))
 }
 
-// quietly is kpo for a screen that nobody keeps.
+// quietly is kpo for a screen that is not kept.
 func (s *situation) quietly(code int, args []string, words ...string) string {
 	s.t.Helper()
 	run := s.Kpo

@@ -101,7 +101,7 @@ func claimNames(state sandbox.State) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// initialized tells whether a NodeClaim came all the way.
+// initialized reports whether a NodeClaim came all the way.
 func initialized(claim *karpv1.NodeClaim) bool {
 	return claim.StatusConditions().Get(karpv1.ConditionTypeInitialized).IsTrue()
 }

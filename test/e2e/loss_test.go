@@ -47,7 +47,7 @@ func TestVMKilledOutsideIsReplaced(t *testing.T) {
 func TestNodesWaitForTheCloudControllerManager(t *testing.T) {
 	w := start(t, sandbox.Options{WithoutCCM: true})
 	w.scale(2)
-	w.await("2 nodes that nobody initializes", func(ctx context.Context) error {
+	w.await("2 nodes that are not initialized", func(ctx context.Context) error {
 		state, err := w.State(ctx)
 		waiting := 0
 		for i := range state.Nodes {

@@ -62,7 +62,7 @@ func unreadyClasses(w *world) {
 	}
 }
 
-// unknown is an error as long as nobody has looked at the class.
+// unknown is an error until the class has been checked.
 func unknown(class *v1alpha1.OutscaleNodeClass) error {
 	if ready := class.StatusConditions().Root(); ready.IsUnknown() {
 		return fmt.Errorf("ready is unknown: %s", ready.Message)

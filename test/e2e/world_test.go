@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// patience bounds every wait: long beside what a busy machine needs.
+	// patience bounds every wait: long compared with what a busy machine needs.
 	patience = 3 * time.Minute
 	// tagUID, tagManagedBy and tagNodeName are spelled here once more: a judge must not share the names of the judged.
 	tagUID       = "karpenter.outscale.com/nodeclaim-uid"
@@ -130,7 +130,7 @@ func (w *world) empty() {
 	w.await("nothing left", w.NothingLeft)
 }
 
-// clear is empty without the half minute that Karpenter takes to be sure that nobody needs a node.
+// clear is empty without the half minute that Karpenter takes to be sure that a node is not needed.
 func (w *world) clear() {
 	w.t.Helper()
 	w.scale(0)

@@ -48,7 +48,7 @@ type ccm struct {
 	queue workqueue.TypedRateLimitingInterface[string]
 }
 
-// Run works until ctx ends. A cluster without a CCM is one where nobody calls it.
+// Run works until ctx ends. A cluster without a CCM never calls it.
 func (c *CCM) Run(ctx context.Context) error {
 	running, informer, err := c.prepare()
 	if err != nil {

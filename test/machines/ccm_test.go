@@ -127,7 +127,7 @@ func TestCCMDeletesNothingWhenTheAPIFails(t *testing.T) {
 		t.Fatal("the CCM does not look")
 	}
 	if _, err := k.client.CoreV1().Nodes().Get(t.Context(), "lost", metav1.GetOptions{}); err != nil {
-		t.Errorf("node is gone although nobody could know: %v", err)
+		t.Errorf("node is gone although its VM could not be read: %v", err)
 	}
 	w.region.ClearFaults()
 	k.awaitNoNode(t, "lost")

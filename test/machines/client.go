@@ -80,7 +80,7 @@ func (c *nodeClient) serverHealthy(ctx context.Context) bool {
 }
 
 // checkSkew refuses a kubelet newer than the API server or more than three minors older. A real kubelet would try its
-// luck; nobody supports it, so that a provider which renders such a config must not get away with it.
+// luck; it is not supported, so that a provider which renders such a config must not get away with it.
 func (m *machine) checkSkew(client *nodeClient) error {
 	const oldest = 3
 	info, err := client.Discovery().ServerVersion()

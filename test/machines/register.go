@@ -97,7 +97,7 @@ func (m *machine) applyNode(ctx context.Context, client *nodeClient) {
 	})
 }
 
-// own sets the keys that nobody else has set and notes in an annotation which they are.
+// own sets the keys that are not set yet and notes in an annotation which they are.
 func own(node *corev1.Node, annotation string, present, wanted map[string]string) {
 	var owned []string
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {

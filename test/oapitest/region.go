@@ -30,7 +30,7 @@ type Region struct {
 	Limits Limits
 	// Quotas are the quotas of the account.
 	Quotas Quotas
-	// Uncertain picks among the behaviours that nobody has seen on a real account.
+	// Uncertain picks among the behaviours that have not been seen on a real account.
 	Uncertain Uncertain
 	// ContractViolation hears of each answer that breaks the OpenAPI file; nil only logs it.
 	ContractViolation func(error)

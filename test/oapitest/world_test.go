@@ -48,7 +48,7 @@ func TestSubnetsCountTheirFreeAddressesAndRunOut(t *testing.T) {
 	}
 	free := available()
 	if free != 251-2 {
-		t.Errorf("%d free addresses beside two control plane VMs, want 249", free)
+		t.Errorf("%d free addresses with two control plane VMs, want 249", free)
 	}
 	req := w.request()
 	req.MinVmsCount = &free

@@ -75,7 +75,7 @@ func TestFailedStartKeepsTheLogs(t *testing.T) {
 			t.Errorf("%s: %v, %v", entry.Name(), info.Mode(), err)
 		}
 	}
-	// Nothing but logs: what lies beside them are keys.
+	// Nothing but logs: the other files there are keys.
 	if got := strings.Join(names, " "); got != "controller.log etcd.log kube-apiserver.log kube-controller-manager.log kube-scheduler.log kwok.log" {
 		t.Errorf("kept: %s", got)
 	}

@@ -53,9 +53,9 @@ type Options struct {
 	ControllerEnv []string
 	// PreviousController is the program that runs until Upgrade, in place of the controller of this tree.
 	PreviousController string
-	// FailedLogs is the directory that gets the logs when Start fails; nobody can read them when empty.
+	// FailedLogs is the directory that gets the logs when Start fails; if empty, they are lost.
 	FailedLogs string
-	// Progress is told what is built and started; nobody when nil.
+	// Progress gets what is built and started; nil discards it.
 	Progress io.Writer
 }
 

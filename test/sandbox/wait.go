@@ -16,7 +16,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
-// pollInterval is short beside every duration that matters and long beside a list call.
+// pollInterval is short compared with every duration that matters and long compared with a list call.
 const pollInterval = 200 * time.Millisecond
 
 // State is what the cluster and the region hold.

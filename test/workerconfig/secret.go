@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Secret returns the Secret talos-worker of kube-system for a cluster that nobody joins.
+// Secret returns the Secret talos-worker of kube-system for a cluster that no machine joins.
 func Secret(t testing.TB) *corev1.Secret {
 	t.Helper()
 	bundle, err := NewBundle("v1.13.0")

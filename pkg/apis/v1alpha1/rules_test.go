@@ -60,7 +60,7 @@ func TestAPIServerKeepsTheRules(t *testing.T) {
 	t.Run("status", func(t *testing.T) { testStatus(t, kube) })
 }
 
-// Each message of the CRD is in the table above: a rule that nobody tries can be wrong for years.
+// Each message of the CRD is in the table above: a rule that is never tried can be wrong for years.
 func TestEachRuleIsTried(t *testing.T) {
 	rules := slices.Concat(idRules(), tagRules(), diskRules(), talosRules(), kubeletRules(), typeRules())
 	found := messages()

@@ -157,7 +157,7 @@ func (c *Controller) resolveKeypair(ctx context.Context, nodeClass *v1alpha1.Out
 	return nil
 }
 
-// resolveTalos renders the config of a node that nobody will launch: what fails here would fail on every node, and
+// resolveTalos renders the config of a node that is never launched: what fails here would fail on every node, and
 // only on its console.
 func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
 	conditions := nodeClass.StatusConditions()

@@ -144,7 +144,7 @@ func follow(command *exec.Cmd, title string, total int, progress io.Writer) erro
 	}
 }
 
-// lock waits for the lock beside the output; the kernel gives it back when the holder dies.
+// lock waits for the lock next to the output; the kernel gives it back when the holder dies.
 func (p Program) lock(ctx context.Context, progress io.Writer) (func(), error) {
 	if err := os.MkdirAll(filepath.Dir(p.Output), 0o750); err != nil {
 		return nil, fmt.Errorf("creating the directory of %s: %w", p.Title, err)
@@ -166,7 +166,7 @@ func (p Program) lock(ctx context.Context, progress io.Writer) (func(), error) {
 			return nil, fmt.Errorf("locking the build: %w", err)
 		}
 		if !told {
-			fmt.Fprintln(progress, "waiting for another process that builds beside "+p.Output)
+			fmt.Fprintln(progress, "waiting for another process that builds "+p.Output)
 		}
 		select {
 		case <-ctx.Done():

@@ -92,7 +92,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the child has ended and was waited for.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err tells how a child ended that nobody asked to end, with the tail of its log; nil while it runs.
+// Err tells how a child ended that was not asked to end, with the tail of its log; nil while it runs.
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
