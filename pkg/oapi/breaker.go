@@ -41,7 +41,7 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 		return nil, err
 	}
 	if proven {
-		return func(err error) { b.leave(call, err) }, nil
+		return func(err error) { b.leave(call, true, err) }, nil
 	}
 	select {
 	case b.probe <- struct{}{}:
@@ -53,7 +53,7 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 		return nil, err
 	}
 	return func(err error) {
-		b.leave(call, err)
+		b.leave(call, false, err)
 		<-b.probe
 	}, nil
 }
@@ -70,7 +70,12 @@ func (b *breaker) state(call string) (bool, error) {
 	return b.proven, nil
 }
 
-func (b *breaker) leave(call string, err error) {
+// maxRefusals is how many refusals in a row may say that a policy lacks a call. The account is locked at the fourth.
+const maxRefusals = 2
+
+// leave takes the result of a call. Proven is what the call was sent with: calls that were on their way together are
+// refused together, and the second refusal says no more than the first.
+func (b *breaker) leave(call string, proven bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -82,7 +87,7 @@ func (b *breaker) leave(call string, err error) {
 		b.refusals++
 		refused := pause{b.now().Add(time.Duration(min(b.refusals, 10)) * time.Minute), err}
 		b.calls[call] = refused
-		if !b.proven {
+		if !proven || b.refusals > maxRefusals {
 			b.all = refused
 		}
 		b.proven = false

@@ -114,7 +114,7 @@ func TestCallThatGaveUpWaitingProvesNothing(t *testing.T) {
 // The callers wait for the rate limit when the first of them is refused: none of the others may be sent then.
 func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
 	region, client, _ := newRefused(t)
-	client.breaker.leave("ReadQuotas", nil) // the key has worked so far
+	client.breaker.leave("ReadQuotas", true, nil) // the key has worked so far
 	client.limiter.SetLimit(100)
 	client.limiter.SetBurst(1)
 	atOnce(20, func() {
@@ -143,6 +143,53 @@ func TestCallThatThePolicyLacksStopsNoOther(t *testing.T) {
 	}
 	wantCalls(t, region, "ReadVms", 3)
 	wantCalls(t, region, "ReadQuotas", 1)
+}
+
+// Two VMs are tagged at once, and the policy lacks CreateTags.
+func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
+	region, client := newRegion(t)
+	fault := oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultError, Code: "4", Status: 401}
+	if err := region.AddFault(fault); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	var leave []func(error)
+	for range 2 {
+		done, err := client.breaker.enter(t.Context(), "CreateTags")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, done)
+	}
+	for _, done := range leave {
+		done(&Error{Call: "CreateTags", Status: 401, Code: "4"})
+	}
+	if err := read(t.Context(), client); err != nil {
+		t.Errorf("ReadVms: %v", err)
+	}
+}
+
+// A key that is revoked while three calls are on their way: the fourth refusal would lock the account.
+func TestThreeRefusalsAtOnceStopEverything(t *testing.T) {
+	region, client, _ := newRefused(t)
+	client.breaker.leave("ReadQuotas", true, nil)
+	var leave []func(error)
+	for range 3 {
+		done, err := client.breaker.enter(t.Context(), "CreateTags")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, done)
+	}
+	for _, done := range leave {
+		done(&Error{Call: "CreateTags", Status: 401, Code: "4"})
+	}
+	if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
+		t.Errorf("got %v, want nothing sent", err)
+	}
+	wantCalls(t, region, "ReadVms", 0)
 }
 
 func TestEndOfTheContextEndsTheWaitForTheProbe(t *testing.T) {
