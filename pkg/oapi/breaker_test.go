@@ -145,18 +145,11 @@ func TestCallThatThePolicyLacksStopsNoOther(t *testing.T) {
 	wantCalls(t, region, "ReadQuotas", 1)
 }
 
-// Two VMs are tagged at once, and the policy lacks CreateTags.
-func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
-	region, client := newRegion(t)
-	fault := oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultError, Code: "4", Status: 401}
-	if err := region.AddFault(fault); err != nil {
-		t.Fatal(err)
-	}
-	if err := read(t.Context(), client); err != nil {
-		t.Fatal(err)
-	}
+// refusedTogether sends calls that are all on their way before the first of them is refused.
+func refusedTogether(t *testing.T, client *Client, calls int) {
+	t.Helper()
 	var leave []func(error)
-	for range 2 {
+	for range calls {
 		done, err := client.breaker.enter(t.Context(), "CreateTags")
 		if err != nil {
 			t.Fatal(err)
@@ -166,6 +159,15 @@ func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
 	for _, done := range leave {
 		done(&Error{Call: "CreateTags", Status: 401, Code: "4"})
 	}
+}
+
+// Two VMs are tagged at once, and the policy lacks CreateTags.
+func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
+	_, client := newRegion(t)
+	if err := read(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	refusedTogether(t, client, 2)
 	if err := read(t.Context(), client); err != nil {
 		t.Errorf("ReadVms: %v", err)
 	}
@@ -175,17 +177,7 @@ func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
 func TestThreeRefusalsAtOnceStopEverything(t *testing.T) {
 	region, client, _ := newRefused(t)
 	client.breaker.leave("ReadQuotas", true, nil)
-	var leave []func(error)
-	for range 3 {
-		done, err := client.breaker.enter(t.Context(), "CreateTags")
-		if err != nil {
-			t.Fatal(err)
-		}
-		leave = append(leave, done)
-	}
-	for _, done := range leave {
-		done(&Error{Call: "CreateTags", Status: 401, Code: "4"})
-	}
+	refusedTogether(t, client, 3)
 	if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
 		t.Errorf("got %v, want nothing sent", err)
 	}
