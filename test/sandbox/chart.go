@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -55,6 +56,23 @@ func (s *Sandbox) installChart(ctx context.Context) error {
 		return errors.New("the chart has no Deployment")
 	}
 	return nil
+}
+
+// chartDefinitions are what the chart of the definitions installs.
+func (s *Sandbox) chartDefinitions(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	objects, err := helm.Template(ctx, s.options.Progress, "karpenter-provider-outscale-crd", "--name-template", "karpenter-crd")
+	if err != nil {
+		return nil, err
+	}
+	var out []*apiextensionsv1.CustomResourceDefinition
+	for _, object := range objects {
+		definition := &apiextensionsv1.CustomResourceDefinition{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, definition, true); err != nil {
+			return nil, fmt.Errorf("reading %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		out = append(out, definition)
+	}
+	return out, nil
 }
 
 func (s *Sandbox) installObject(ctx context.Context, object *unstructured.Unstructured) error {

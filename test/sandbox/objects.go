@@ -31,7 +31,14 @@ func (s *Sandbox) createDefinitions(ctx context.Context) error {
 	if err := apiextensionsv1.AddToScheme(scheme.Scheme); err != nil {
 		return err
 	}
-	for _, definition := range slices.Concat(coreapis.CRDs, apis.CRDs) {
+	definitions := slices.Concat(coreapis.CRDs, apis.CRDs)
+	if s.options.Chart {
+		var err error
+		if definitions, err = s.chartDefinitions(ctx); err != nil {
+			return err
+		}
+	}
+	for _, definition := range definitions {
 		definition = definition.DeepCopy()
 		if err := s.Client.Create(ctx, definition); err != nil {
 			return err
