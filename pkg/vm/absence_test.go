@@ -259,11 +259,14 @@ func TestRefusedIDIsNotAskedForInEachRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantCalls("ReadVms", 0)
-	w.later()
-	w.wantCalls("ReadVms", 1)
+	for range 5 {
+		w.clock.Step(time.Minute)
+		w.list()
+	}
+	w.wantCalls("ReadVms", 5)
 	w.clock.Step(10 * time.Minute)
 	w.list()
-	w.wantCalls("ReadVms", 3)
+	w.wantCalls("ReadVms", 7)
 	if v, err := w.vms.Get(t.Context(), refused); err != nil || v.State != vm.StateUnknown {
 		t.Errorf("after it was refused again: %q, %v", v.State, err)
 	}

@@ -2,7 +2,6 @@ package garbagecollection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// errNoNodes means that the list of Nodes proves nothing: the cluster has at least the Node that this controller runs on.
-var errNoNodes = errors.New("the API server lists no Node at all")
-
 // allowed is how many of the leaked VMs may be deleted in this sweep. More than a few may be a fleet whose NodeClaims the
 // API server lost or does not show, so that they need a second proof: that none of them is a Node.
 func (c *Controller) allowed(ctx context.Context, leaked []vm.VM, fleet int) (int, error) {
@@ -26,26 +22,23 @@ func (c *Controller) allowed(ctx context.Context, leaked []vm.VM, fleet int) (in
 	if len(leaked) <= limit {
 		return limit, nil
 	}
-	nodes, err := c.nodesOf(ctx, leaked)
-	if err != nil && !errors.Is(err, errNoNodes) {
-		return 0, fmt.Errorf("looking for Nodes of leaked VMs: %w", err)
+	var nodes corev1.NodeList
+	if err := c.uncached.List(ctx, &nodes); err != nil {
+		return 0, fmt.Errorf("looking for Nodes of leaked VMs: listing Nodes: %w", err)
 	}
-	if err != nil || len(nodes) > 0 {
-		c.refuse(ctx, leaked, nodes, limit)
-		return 0, nil
+	switch alive := nodesOf(leaked, nodes.Items); {
+	case len(nodes.Items) == 0: // the cluster has at least the Node that this controller runs on
+		c.refuse(ctx, leaked, nil, "the API server lists no Node at all")
+	case len(alive) > 0:
+		c.refuse(ctx, leaked, alive, fmt.Sprintf("%d Nodes are among them", len(alive)))
+	default:
+		return limit, nil
 	}
-	return limit, nil
+	return 0, nil
 }
 
 // nodesOf returns the Nodes that name one of the VMs, by provider ID or by the name in its tags.
-func (c *Controller) nodesOf(ctx context.Context, vms []vm.VM) ([]corev1.Node, error) {
-	var all corev1.NodeList
-	if err := c.uncached.List(ctx, &all); err != nil {
-		return nil, fmt.Errorf("listing Nodes: %w", err)
-	}
-	if len(all.Items) == 0 {
-		return nil, errNoNodes
-	}
+func nodesOf(vms []vm.VM, all []corev1.Node) []corev1.Node {
 	wanted, named := map[string]bool{}, map[string]bool{}
 	for _, v := range vms {
 		wanted[v.ID] = true
@@ -54,28 +47,27 @@ func (c *Controller) nodesOf(ctx context.Context, vms []vm.VM) ([]corev1.Node, e
 		}
 	}
 	var out []corev1.Node
-	for _, node := range all.Items {
+	for _, node := range all {
 		id, err := utils.ParseProviderID(node.Spec.ProviderID)
 		if named[node.Name] || err == nil && wanted[id] {
 			out = append(out, node)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // refuse raises the alarm, at a Node that is in doubt or, without one, at the namespace whose UID is the cluster's.
-func (c *Controller) refuse(ctx context.Context, leaked []vm.VM, nodes []corev1.Node, limit int) {
+func (c *Controller) refuse(ctx context.Context, leaked []vm.VM, nodes []corev1.Node, why string) {
 	refusals.Inc()
 	names := make([]string, len(nodes))
 	for i, node := range nodes {
 		names[i] = node.Name
 	}
-	log.FromContext(ctx).Error(nil, "too many VMs have no NodeClaim, and no proof that they are no Nodes: none is deleted, look at them",
-		"leaked", ids(leaked), "nodes", names, "limit", limit, "reason", "GarbageCollectionRefused")
+	log.FromContext(ctx).Error(nil, "many VMs have no NodeClaim, and may be Nodes all the same: none is deleted, look at them",
+		"leaked", ids(leaked), "nodes", names, "why", why, "reason", "GarbageCollectionRefused")
 	var object client.Object = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem}}
-	why := errNoNodes.Error()
 	if len(nodes) > 0 {
-		object, why = &nodes[0], fmt.Sprintf("%d Nodes are among them", len(nodes))
+		object = &nodes[0]
 	}
 	c.recorder.Publish(events.Event{
 		InvolvedObject: object, Type: corev1.EventTypeWarning, Reason: "GarbageCollectionRefused",

@@ -35,7 +35,7 @@ func ours() vm.Cluster { return vm.Cluster{Name: "test", ID: "test-id", UID: "ku
 type world struct {
 	region     *oapitest.Region
 	clock      *clocktesting.FakeClock
-	kube       client.Client
+	kube       client.WithWatch
 	vms        *vm.Provider
 	events     *record.FakeRecorder
 	controller *garbagecollection.Controller
@@ -220,7 +220,7 @@ func TestNothingIsDeletedWhileNodesCannotBeRead(t *testing.T) {
 	w := newWorld(t, 12)
 	w.forget(t, "default-01", "default-02", "default-03")
 	w.clock.Step(10 * time.Minute)
-	blind := interceptor.NewClient(w.kube.(client.WithWatch), interceptor.Funcs{
+	blind := interceptor.NewClient(w.kube, interceptor.Funcs{
 		List: func(ctx context.Context, kube client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 			if _, ok := list.(*corev1.NodeList); ok {
 				return errors.New("forbidden")
