@@ -91,6 +91,35 @@ func TestListHasTheProviderIDOfEveryNodeClaimEvenWithoutTags(t *testing.T) {
 	}
 }
 
+// Two Karpenters may share a cluster. One ID has the form of AWS' old ones and of ours, the other would be refused.
+func TestANodeClaimOfAnotherProviderIsNeitherReadNorListed(t *testing.T) {
+	for _, id := range []string{"i-0abc1234", "i-0123456789abcdef0"} {
+		w := newWorld(t, &oapitest.Region{}, nil)
+		node := w.launch(t, "default-a1")
+		foreign := claim("aws-node")
+		foreign.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "default"}
+		foreign.Status.ProviderID = "aws:///eu-west-1a/" + id
+		if err := w.kube.Create(ctx(t), foreign); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(t)
+		w.region.ResetCounters()
+		listed, err := w.List(ctx(t))
+		if err != nil || len(listed) != 1 || listed[0].Status.ProviderID != node.Status.ProviderID {
+			t.Errorf("%s: listed %d, %v, want ours alone", id, len(listed), err)
+		}
+		if n := w.region.Calls()["ReadVms"]; n != 1 {
+			t.Errorf("%s: %d calls of ReadVms, want 1", id, n)
+		}
+		if _, err := w.Create(ctx(t), claim("default-a2")); err != nil {
+			t.Errorf("%s: Create: %v", id, err)
+		}
+		if err := w.Delete(ctx(t), node); err != nil {
+			t.Errorf("%s: Delete: %v", id, err)
+		}
+	}
+}
+
 func TestListIsAnErrorWhenOutscaleCannotBeRead(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)
 	w.launch(t, "default-a1")

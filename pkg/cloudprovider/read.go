@@ -9,6 +9,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -37,7 +38,7 @@ func (c *CloudProvider) List(ctx context.Context) ([]*karpv1.NodeClaim, error) {
 	}
 	// A VM that lost its tags is in no listing: the NodeClaims say which ones to look for.
 	for _, claim := range claims.Items {
-		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
+		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil && v1alpha1.IsOurs(&claim) {
 			c.vms.Remember(vm.VM{ID: id, Subregion: subregionOf(claim.Status.ProviderID)})
 		}
 	}

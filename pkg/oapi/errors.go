@@ -170,6 +170,13 @@ func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
 // IsVMNotFound reports whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
 func IsVMNotFound(err error) bool { return Code(err) == "5063" }
 
+// IsRefusedID reports whether a read may have been refused for one ID that it names: 4000 to 4999 are invalid values, and
+// 5063 is an unknown VM. Credentials and page tokens have codes of the same range and say nothing of an ID.
+func IsRefusedID(err error) bool {
+	n := number(err)
+	return (n >= 4000 && n < 5000 || IsVMNotFound(err)) && !IsRetryable(err) && !IsUnauthorized(err) && !IsPageToken(err)
+}
+
 // MissingResource returns which resource of a NodeClass a CreateVms did not find: "image", "subnet", "security group",
 // "keypair" or "snapshot", or "" when the error is another one.
 func MissingResource(err error) string {

@@ -18,7 +18,7 @@ func classes(err error) []string {
 	var out []string
 	for name, is := range map[string]func(error) bool{
 		"capacity": IsCapacity, "quota": IsQuota, "throttled": IsThrottled, "unauthorized": IsUnauthorized, "retryable": IsRetryable,
-		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken,
+		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken, "refused id": IsRefusedID,
 	} {
 		if is(err) {
 			out = append(out, name)
@@ -44,14 +44,15 @@ func TestCodeDecidesTheClass(t *testing.T) {
 		{"6 24 25", 400, "retryable,throttled"},
 		{"2000", 500, "retryable"},
 		{"3001 3002 3010 7000 12000", 400, ""},
-		{"4014 4019 4025 4029 4047 4061 4069 4078 4098 4104 4105 4106 4110 4113 4125 4199 4202 4203", 400, ""},
+		{"4014 4019 4025 4029 4047 4061 4069 4078 4098 4104 4105 4106 4110 4113 4125 4199 4202 4203", 400, "refused id"},
+		{"4105", 503, "retryable"},
 		{"4116 4117", 400, "page token"},
 		{"5007 5020 5022", 400, "missing security group"},
 		{"5023", 404, "missing image"},
 		{"5024", 400, "unknown type"},
 		{"5054", 400, "missing snapshot"},
 		{"5057", 400, "missing subnet"},
-		{"5063", 400, "vm not found"},
+		{"5063", 400, "refused id,vm not found"},
 		{"5071", 400, "missing keypair"},
 		{"5001 5026 5030 5036 5044 5046 5064 5065 5074 5080", 400, ""},
 		{"6003 6007 6031 8018 9011 9039 9045 9062 9085 9094 9095", 409, ""},

@@ -24,9 +24,9 @@ func ParseProviderID(providerID string) (string, error) {
 	return id, nil
 }
 
-// isVMID reports whether an ID has the form i-1a2b3c4d, or the longer one of 17 digits. It is asked for each VM of each
-// poll, so that it uses no regular expression.
+// isVMID reports whether an ID has the form i-1a2b3c4d. IDs of 17 digits are those of AWS: Outscale refuses a read that
+// names one, together with all others in it. It is asked for each VM of each poll, so that it uses no regular expression.
 func isVMID(id string) bool {
 	digits, found := strings.CutPrefix(id, "i-")
-	return found && (len(digits) == 8 || len(digits) == 17) && strings.Trim(digits, "0123456789abcdef") == ""
+	return found && len(digits) == 8 && strings.Trim(digits, "0123456789abcdef") == ""
 }

@@ -170,6 +170,108 @@ func TestAFewMissingVMsStopNothing(t *testing.T) {
 	}
 }
 
+// A small fleet is hidden as easily as a large one.
+func TestFleetOfThreeIsNotBelievedGoneAtOnce(t *testing.T) {
+	for n := range 3 {
+		w := newWorld(t, &oapitest.Region{})
+		fleet := fleetOf(w, n+1)
+		w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 1000 * time.Hour})
+		for range 8 {
+			w.clock.Step(6 * time.Second)
+			if vms, err := w.vms.List(t.Context()); !errors.Is(err, vm.ErrNotBelieved) {
+				t.Fatalf("all %d VMs are missing: List gives %d, %v, want ErrNotBelieved", n+1, len(vms), err)
+			}
+			if _, err := w.vms.Get(t.Context(), fleet[0]); err == nil || errors.Is(err, vm.ErrNotFound) {
+				t.Fatalf("all %d VMs are missing: Get says %v, want another error than ErrNotFound", n+1, err)
+			}
+		}
+		w.clock.Step(20 * time.Second)
+		if vms := w.list(); len(vms) != 0 {
+			t.Errorf("after a minute %d VMs are listed", len(vms))
+		}
+	}
+}
+
+func TestVMWithoutTagsThatComesBackIsKnownAgain(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	id := fleetOf(w, 1)[0]
+	w.StripTags(id)
+	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 1000 * time.Hour})
+	for range 14 {
+		w.clock.Step(6 * time.Second)
+		_, _ = w.vms.List(t.Context())
+	}
+	if _, err := w.vms.Get(t.Context(), id); !errors.Is(err, vm.ErrNotFound) {
+		t.Fatalf("after more than a minute: %v", err)
+	}
+	w.ClearFaults()
+	w.clock.Step(10 * time.Minute)
+	if err := w.vms.Widen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := w.vms.Get(t.Context(), id); err != nil || v.State != vm.StateRunning {
+		t.Errorf("it runs and a read shows it, and Get says %q, %v: a NodeClaim that is deleted now would leave it behind", v.State, err)
+	}
+	w.clock.Step(6 * time.Second)
+	if vms := w.list(); len(vms) != 1 {
+		t.Errorf("listed: %+v", vms)
+	}
+}
+
+// One ID that Outscale refuses makes it refuse the whole call.
+func TestOneRefusedIDHidesNoOther(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	fleet := fleetOf(w, 3)
+	w.StripTags(fleet[0]) // it is read by ID, in the same call
+	w.clock.Step(6 * time.Second)
+	const refused = "i-0123456789abcdef0"
+	for range 5 {
+		if v, err := w.vms.Get(t.Context(), refused); err != nil || v.State != vm.StateUnknown {
+			t.Fatalf("the ID itself: %q, %v, want an unknown state", v.State, err)
+		}
+		if vms := w.list(); len(vms) != 4 {
+			t.Fatalf("listed: %v, want 3 VMs and the unknown one", ids(vms))
+		}
+		w.clock.Step(time.Minute)
+	}
+	if v, err := w.vms.Get(t.Context(), fleet[0]); err != nil || v.State != vm.StateRunning {
+		t.Errorf("the VM without tags: %q, %v", v.State, err)
+	}
+	if err := w.vms.Delete(t.Context(), fleet[1]); err != nil {
+		t.Errorf("deleting another VM: %v", err)
+	}
+	w.KillVM(fleet[0])
+	w.clock.Step(6 * time.Second)
+	if v, err := w.vms.Get(t.Context(), fleet[0]); !errors.Is(err, vm.ErrNotFound) {
+		t.Errorf("after its end: %q, %v, want ErrNotFound", v.State, err)
+	}
+}
+
+func TestRefusedIDIsNotAskedForInEachRead(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	fleetOf(w, 3)
+	const refused = "i-0123456789abcdef0"
+	if _, err := w.vms.Get(t.Context(), refused); err != nil {
+		t.Fatal(err)
+	}
+	w.ResetCounters()
+	if _, err := w.vms.Get(t.Context(), refused); err != nil {
+		t.Fatal(err)
+	}
+	w.wantCalls("ReadVms", 0)
+	for range 5 {
+		w.clock.Step(time.Minute)
+		w.list()
+	}
+	w.wantCalls("ReadVms", 5)
+	w.clock.Step(10 * time.Minute)
+	w.list()
+	w.wantCalls("ReadVms", 7)
+	if v, err := w.vms.Get(t.Context(), refused); err != nil || v.State != vm.StateUnknown {
+		t.Errorf("after it was refused again: %q, %v", v.State, err)
+	}
+}
+
 // The fleet was ended by its operator, and the API says so of each VM: there is nothing to doubt.
 func TestTerminatedFleetIsBelievedAtOnce(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})

@@ -16,6 +16,9 @@ const (
 	massAbsence = time.Minute
 	// launchAbsence is how long a VM that we launched may take to show up in reads at all.
 	launchAbsence = time.Minute
+	// refusal is how long an ID that Outscale refused to look for is not asked for again: finding it among a hundred others
+	// costs up to 14 calls.
+	refusal = 10 * time.Minute
 	// remembered is how long the ID of a VM that is gone is kept: longer than Outscale lists a terminated one.
 	remembered = 2 * time.Hour
 	// settle is how long the tags of a launch may take to appear.
@@ -41,6 +44,11 @@ type record struct {
 	launched    bool // and no read has shown its tags yet
 	deleted     bool
 	absentSince time.Time
+	refusedAt   time.Time // when Outscale refused to look for this ID: the VM may exist or not
+}
+
+func (r *record) isRefused(now time.Time) bool {
+	return !r.refusedAt.IsZero() && now.Sub(r.refusedAt) < refusal
 }
 
 func newFleet() *fleet {
@@ -62,7 +70,7 @@ func (f *fleet) isFresh(since time.Time) bool {
 // hasUnknown reports whether a VM was asked for that no read has looked for yet.
 func (f *fleet) hasUnknown() bool {
 	for _, r := range f.vms {
-		if r.State == StateUnknown && r.absentSince.IsZero() {
+		if r.State == StateUnknown && r.absentSince.IsZero() && r.refusedAt.IsZero() {
 			return true
 		}
 	}
@@ -156,13 +164,26 @@ func (f *fleet) list(cluster Cluster) []VM {
 	return out
 }
 
-// absentFrom returns the VMs that should exist and are not listed.
-func (f *fleet) absentFrom(listed []VM) []string {
+// refused notes IDs that Outscale did not look for. Such a VM is unknown: neither there nor gone.
+func (f *fleet) refused(ids []string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		if r := f.vms[id]; r != nil {
+			r.refusedAt, r.absentSince = now, time.Time{}
+		}
+	}
+}
+
+// absentFrom returns the VMs that should exist and are not listed, as far as it is worth asking for them.
+func (f *fleet) absentFrom(listed []VM, now time.Time) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	missing := map[string]bool{}
-	for id := range f.vms {
-		missing[id] = true
+	for id, r := range f.vms {
+		if !r.isRefused(now) {
+			missing[id] = true
+		}
 	}
 	for _, v := range listed {
 		delete(missing, v.ID)

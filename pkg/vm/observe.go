@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) {
 	}
 	absent := f.absent(seen, started)
 	patience := absence
-	if many := max(3, len(f.vms)/5); len(absent) > many {
+	if many := max(3, len(f.vms)/5); len(absent) > many || f.isAllAbsent(absent, seen) {
 		patience = massAbsence
 	}
 	waiting := 0
@@ -48,6 +49,7 @@ func (f *fleet) see(cluster Cluster, v VM, started time.Time) {
 		f.gone[v.ID] = started
 	case known == nil:
 		f.vms[v.ID] = &record{VM: v}
+		delete(f.gone, v.ID)
 	case known.writtenAt.After(started):
 		// This read began before our last write: what we wrote is newer.
 	default:
@@ -70,14 +72,14 @@ func (f *fleet) merge(known *record, v VM, started time.Time) {
 	if started.Sub(known.taggedAt) <= settle {
 		v.Tags = known.Tags
 	}
-	known.VM, known.absentSince = v, time.Time{}
+	known.VM, known.absentSince, known.refusedAt = v, time.Time{}, time.Time{}
 }
 
 // absent returns the known VMs that a read did not show, and notes since when.
 func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 	var out []*record
 	for id, r := range f.vms {
-		if seen[id] || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
+		if seen[id] || r.isRefused(started) || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
 			continue
 		}
 		if r.Leaving() { // its end was to be expected, and is no reason for doubt
@@ -93,15 +95,27 @@ func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 	return out
 }
 
-// takeIn adds VMs that this cluster launched and that are not known.
+// isAllAbsent reports whether a read showed none of the known VMs: a small fleet is more likely hidden than gone as well.
+// VMs that no read has ever shown do not count, they may never have existed.
+func (f *fleet) isAllAbsent(absent []*record, seen map[string]bool) bool {
+	for id := range f.vms {
+		if seen[id] {
+			return false
+		}
+	}
+	return slices.ContainsFunc(absent, func(r *record) bool { return r.State != StateUnknown })
+}
+
+// takeIn adds VMs that this cluster launched and that are not known, also those that counted as gone: a later read shows
+// them.
 func (f *fleet) takeIn(cluster Cluster, all []VM, started time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.widenedAt = started
 	for _, v := range all {
-		_, gone := f.gone[v.ID]
-		if f.vms[v.ID] == nil && !gone && cluster.launched(v) {
+		if since, gone := f.gone[v.ID]; f.vms[v.ID] == nil && (!gone || started.After(since)) && cluster.launched(v) {
 			f.vms[v.ID] = &record{VM: v}
+			delete(f.gone, v.ID)
 		}
 	}
 }

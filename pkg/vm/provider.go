@@ -136,10 +136,11 @@ func (p *Provider) refresh(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listing VMs: %w", err)
 		}
-		confirmed, err := p.readByID(ctx, p.fleet.absentFrom(listed))
+		confirmed, refused, err := p.readByID(ctx, p.fleet.absentFrom(listed, started))
 		if err != nil {
 			return fmt.Errorf("confirming VMs that are not listed: %w", err)
 		}
+		p.fleet.refused(refused, started)
 		p.fleet.update(p.cluster, append(listed, confirmed...), started)
 		return nil
 	})
@@ -179,17 +180,37 @@ func aliveStates() *[]string {
 	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, "quarantine"}
 }
 
-// readByID reads VMs in portions, since the number of values that a filter takes is not documented.
-func (p *Provider) readByID(ctx context.Context, ids []string) ([]VM, error) {
-	var out []VM
+// readByID reads VMs in portions, since the number of values that a filter takes is not documented. It returns also the
+// IDs that Outscale refuses to look for.
+func (p *Provider) readByID(ctx context.Context, ids []string) (vms []VM, refused []string, err error) {
 	for portion := range slices.Chunk(ids, 100) {
-		vms, err := p.read(ctx, osc.FiltersVm{VmIds: &portion})
+		found, bad, err := p.readPortion(ctx, portion)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, vms...)
+		vms, refused = append(vms, found...), append(refused, bad...)
 	}
-	return out, nil
+	return vms, refused, nil
+}
+
+// readPortion reads VMs in one call. Outscale refuses a call whole for one ID that it does not like: then each half is
+// asked for alone, so that this ID does not hide the others.
+func (p *Provider) readPortion(ctx context.Context, ids []string) (vms []VM, refused []string, err error) {
+	vms, err = p.read(ctx, osc.FiltersVm{VmIds: &ids})
+	switch {
+	case !oapi.IsRefusedID(err):
+		return vms, nil, err
+	case len(ids) == 1:
+		return nil, ids, nil
+	}
+	for _, half := range [][]string{ids[:len(ids)/2], ids[len(ids)/2:]} {
+		found, bad, err := p.readPortion(ctx, half)
+		if err != nil {
+			return nil, nil, err
+		}
+		vms, refused = append(vms, found...), append(refused, bad...)
+	}
+	return vms, refused, nil
 }
 
 // read reads all pages. A page token that has expired restarts the listing: a part of it would be a lie.

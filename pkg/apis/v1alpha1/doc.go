@@ -19,6 +19,13 @@ const Group = "karpenter.outscale.com"
 // GroupVersion is the version of this package.
 var GroupVersion = schema.GroupVersion{Group: Group, Version: "v1alpha1"}
 
+// IsOurs reports whether a NodeClaim is of this provider. Another Karpenter in the same cluster has NodeClaims too, whose
+// provider IDs can look like ours.
+func IsOurs(claim *karpv1.NodeClaim) bool {
+	ref := claim.Spec.NodeClassRef
+	return ref != nil && ref.Group == Group
+}
+
 // Karpenter reads types and labels from package state of its own and of client-go, lazily but before any controller
 // runs: there is no other moment than init to fill it.
 func init() {

@@ -21,6 +21,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/events"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -80,25 +81,29 @@ func (c *Controller) sweep(ctx context.Context) error {
 	if err := c.uncached.List(ctx, &claims); err != nil {
 		return fmt.Errorf("looking for leaked VMs: listing NodeClaims: %w", err)
 	}
-	return errors.Join(c.deleteVMs(ctx, vms, claims.Items), c.deleteNodeClaims(ctx, claims.Items))
+	ours := slices.DeleteFunc(claims.Items, func(claim karpv1.NodeClaim) bool { return !v1alpha1.IsOurs(&claim) })
+	return errors.Join(c.deleteVMs(ctx, vms, ours), c.deleteNodeClaims(ctx, ours))
 }
 
-// deleteVMs deletes what was leaked in this sweep and the one before, if that is not too much to be true.
+// deleteVMs deletes what was leaked in this sweep and the one before, some in each sweep.
 func (c *Controller) deleteVMs(ctx context.Context, vms []vm.VM, claims []karpv1.NodeClaim) error {
 	leaked := c.confirmed(c.suspects(vms, claims))
 	leakedVMs.Set(float64(len(leaked)))
-	if limit := max(1, len(vms)/10); len(leaked) > limit {
-		refusals.Inc()
-		log.FromContext(ctx).Error(nil, "too many VMs have no NodeClaim, none is deleted: look at them and delete them by hand",
-			"leaked", ids(leaked), "limit", limit, "reason", "GarbageCollectionRefused")
-		return nil
+	allowed, err := c.allowed(ctx, leaked, len(vms))
+	if err != nil {
+		return err
 	}
 	var failed []error
 	for _, v := range leaked {
+		if allowed == 0 {
+			break
+		}
+		// A VM that cannot be deleted does not count: the others would wait for it.
 		if err := c.vms.Delete(ctx, v.ID); err != nil {
 			failed = append(failed, fmt.Errorf("deleting leaked VM %q: %w", v.ID, err))
 			continue
 		}
+		allowed--
 		deletions.Inc()
 		log.FromContext(ctx).Info("deleted leaked VM", "vm-id", v.ID, "instance-type", v.Type, "subregion", v.Subregion,
 			"NodeClaim", klog.KRef("", v.Tags[vm.TagNodeClaim]), "NodePool", klog.KRef("", v.Tags[vm.TagNodePool]), "reason", "Leaked")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,6 +22,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/events"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
@@ -32,22 +35,25 @@ func ours() vm.Cluster { return vm.Cluster{Name: "test", ID: "test-id", UID: "ku
 type world struct {
 	region     *oapitest.Region
 	clock      *clocktesting.FakeClock
-	kube       client.Client
+	kube       client.WithWatch
 	vms        *vm.Provider
+	events     *record.FakeRecorder
 	controller *garbagecollection.Controller
 }
 
-// newWorld launches one VM for each of n NodeClaims.
+// newWorld launches one VM for each of n NodeClaims. The one Node is the one that the controller runs on.
 func newWorld(t *testing.T, n int) *world {
 	t.Helper()
-	w := &world{region: &oapitest.Region{}, clock: clocktesting.NewFakeClock(time.Now())}
+	w := &world{region: &oapitest.Region{}, clock: clocktesting.NewFakeClock(time.Now()), events: record.NewFakeRecorder(100)}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).Build()
 	w.vms = vm.NewProvider(account.Client(t, w.region), ours(), vm.Options{TagsInUserData: true}, w.clock.Now)
-	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(record.NewFakeRecorder(10)))
+	w.controller = garbagecollection.NewController(w.clock, w.kube, w.kube, w.vms, events.NewRecorder(w.events))
+	w.node(t, "control-plane", "aws:///eu-west-2a/"+w.region.Fixture().ControlPlane[0])
 	for i := range n {
 		name := fmt.Sprintf("default-%02d", i)
 		w.launch(t, w.vms, name)
 		claim := &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}}
+		claim.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: v1alpha1.Group, Kind: "OutscaleNodeClass", Name: "default"}
 		if err := w.kube.Create(t.Context(), claim); err != nil {
 			t.Fatal(err)
 		}
@@ -67,6 +73,37 @@ func (w *world) launch(t *testing.T, vms *vm.Provider, name string) string {
 		t.Fatal(err)
 	}
 	return v.ID
+}
+
+// node stores a Node.
+func (w *world) node(t *testing.T, name, providerID string) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{ProviderID: providerID}}
+	if err := w.kube.Create(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// alive are the VMs of the cluster that are not on their way out.
+func (w *world) alive() int {
+	n := 0
+	for _, v := range w.region.VMs() {
+		if v.Tags[vm.TagManagedBy] == ours().Name && v.State != vm.StateShuttingDown && v.State != vm.StateTerminated {
+			n++
+		}
+	}
+	return n
+}
+
+// alarms are the events of refused sweeps.
+func (w *world) alarms() int {
+	n := 0
+	for range len(w.events.Events) {
+		if strings.Contains(<-w.events.Events, "GarbageCollectionRefused") {
+			n++
+		}
+	}
+	return n
 }
 
 // restart replaces what knows the VMs, as a new process would.
@@ -137,14 +174,121 @@ func TestAYoungVMIsLeftToBeAdopted(t *testing.T) {
 	}
 }
 
-func TestTooManyLeakedVMsAreNotDeleted(t *testing.T) {
+// Somebody deleted NodeClaims past their finalizers: the machines are alive.
+func TestManyVMsWithoutNodeClaimsAreNotDeletedWhileOneIsANode(t *testing.T) {
+	for _, of := range []string{"provider ID", "name"} {
+		t.Run(of, func(t *testing.T) {
+			w := newWorld(t, 12)
+			if of == "name" {
+				w.node(t, "default-02", "")
+			} else {
+				w.node(t, "ip-10-0-0-9", "aws:///eu-west-2a/"+w.vmOf("default-02"))
+			}
+			w.forget(t, "default-01", "default-02", "default-03")
+			w.clock.Step(10 * time.Minute)
+			for range 10 {
+				w.sweep(t)
+			}
+			if w.deletions() != 0 || w.alive() != 12 {
+				t.Errorf("%d deletions: a quarter of the fleet is more likely a mistake of ours than a leak", w.deletions())
+			}
+			if w.alarms() == 0 {
+				t.Error("no event says so")
+			}
+		})
+	}
+}
+
+// The API server answers, with empty lists.
+func TestNothingIsDeletedWhenTheAPIServerShowsNothing(t *testing.T) {
+	w := newWorld(t, 12)
+	empty := fake.NewClientBuilder().WithScheme(scheme.Scheme).Build()
+	w.controller = garbagecollection.NewController(w.clock, w.kube, empty, w.vms, events.NewRecorder(w.events))
+	w.clock.Step(10 * time.Minute)
+	for range 10 {
+		w.sweep(t)
+	}
+	if w.deletions() != 0 {
+		t.Errorf("%d deletions: a cluster that runs this controller has a Node", w.deletions())
+	}
+	if w.alarms() == 0 {
+		t.Error("no event says so")
+	}
+}
+
+func TestNothingIsDeletedWhileNodesCannotBeRead(t *testing.T) {
 	w := newWorld(t, 12)
 	w.forget(t, "default-01", "default-02", "default-03")
 	w.clock.Step(10 * time.Minute)
-	w.sweep(t)
-	w.sweep(t)
+	blind := interceptor.NewClient(w.kube, interceptor.Funcs{
+		List: func(ctx context.Context, kube client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if _, ok := list.(*corev1.NodeList); ok {
+				return errors.New("forbidden")
+			}
+			return kube.List(ctx, list, options...)
+		},
+	})
+	w.controller = garbagecollection.NewController(w.clock, w.kube, blind, w.vms, events.NewRecorder(w.events))
+	for range 3 {
+		w.sweep(t)
+	}
 	if w.deletions() != 0 {
-		t.Error("deleted a quarter of the fleet: that is more likely a mistake of ours than a leak")
+		t.Error("deleted without having looked")
+	}
+}
+
+// The usual reason of a leak is one cause for several launches, and the usual cluster is small.
+func TestManyLeakedVMsGoOverSeveralSweeps(t *testing.T) {
+	w := newWorld(t, 19)
+	for i := 2; i < 19; i++ {
+		w.node(t, fmt.Sprintf("default-%02d", i), "")
+	}
+	w.forget(t, "default-00", "default-01")
+	w.clock.Step(10 * time.Minute)
+	for _, want := range []int{19, 18, 17, 17, 17} {
+		w.sweep(t)
+		if w.alive() != want {
+			t.Fatalf("%d VMs are alive, want %d", w.alive(), want)
+		}
+	}
+	if w.alarms() != 0 {
+		t.Error("an alarm was raised for what went by itself")
+	}
+}
+
+// Ten launches whose answers were lost until core's launch timeout deleted their NodeClaims.
+func TestAFailedScaleUpFromZeroLeaksNothing(t *testing.T) {
+	w := newWorld(t, 0)
+	for i := range 10 {
+		w.launch(t, w.vms, fmt.Sprintf("default-%02d", i))
+	}
+	w.clock.Step(10 * time.Minute)
+	for range 11 {
+		before := w.alive()
+		w.sweep(t)
+		if before-w.alive() > 1 {
+			t.Errorf("%d deletions in one sweep, want 1", before-w.alive())
+		}
+	}
+	if w.alive() != 0 {
+		t.Errorf("%d VMs are left", w.alive())
+	}
+}
+
+// A second Karpenter in the cluster: core filters by the group of the NodeClass everywhere.
+func TestTheNodeClaimOfAnotherProviderIsLeftAlone(t *testing.T) {
+	w := newWorld(t, 1)
+	foreign := &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: "aws-booting", UID: "aws-uid", CreationTimestamp: metav1.NewTime(w.clock.Now())}}
+	foreign.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: "default"}
+	foreign.Status.ProviderID = "aws:///eu-west-1a/i-0abc1234"
+	if err := w.kube.Create(t.Context(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w.sweep(t)
+	}
+	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "aws-booting"}, &karpv1.NodeClaim{}); err != nil {
+		t.Errorf("its machine was booting for two minutes: %v", err)
 	}
 }
 
@@ -283,5 +427,19 @@ func TestOneVMThatCannotBeDeletedKeepsNoOtherAlive(t *testing.T) {
 	}
 	if gone != 1 {
 		t.Errorf("%d deleted, want the other one", gone)
+	}
+}
+
+func TestProtectedVMDoesNotBlockTheOthersOfASmallFleet(t *testing.T) {
+	w := newWorld(t, 3)
+	w.forget(t, "default-00", "default-01", "default-02")
+	if err := w.region.AddFault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400, Nth: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(10 * time.Minute)
+	w.sweep(t)
+	w.sweep(t)
+	if w.alive() != 2 {
+		t.Errorf("%d VMs are alive: the first cannot be deleted, and the second was not tried", w.alive())
 	}
 }

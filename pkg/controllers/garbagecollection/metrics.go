@@ -8,7 +8,7 @@ import (
 var (
 	leakedVMs = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "karpenter_outscale", Subsystem: "gc", Name: "leaked_vms",
-		Help: "VMs of the cluster without a NodeClaim in two sweeps. Above 0 for long: they cost money and are not deleted, see the refusals.",
+		Help: "VMs of the cluster without a NodeClaim in two sweeps. They cost money. Above 0 and not falling: see the refusals.",
 	})
 	deletions = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "karpenter_outscale", Subsystem: "gc", Name: "deleted_vms_total",
@@ -16,7 +16,7 @@ var (
 	})
 	refusals = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "karpenter_outscale", Subsystem: "gc", Name: "refusals_total",
-		Help: "Sweeps that deleted nothing because too many VMs looked leaked. Alert on it: somebody must look.",
+		Help: "Sweeps that deleted nothing because many VMs looked leaked and the Nodes did not prove it. Alert on it: somebody must look.",
 	})
 )
 

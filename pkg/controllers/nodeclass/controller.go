@@ -129,7 +129,7 @@ func (c *Controller) Register(_ context.Context, m manager.Manager) error {
 	}
 	toClass := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
 		claim, ok := o.(*karpv1.NodeClaim)
-		if !ok || claim.Spec.NodeClassRef == nil || claim.Spec.NodeClassRef.Group != v1alpha1.Group {
+		if !ok || !v1alpha1.IsOurs(claim) {
 			return nil
 		}
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: claim.Spec.NodeClassRef.Name}}}

@@ -26,7 +26,7 @@ func (c *Controller) finalize(ctx context.Context, nodeClass *v1alpha1.OutscaleN
 	}
 	users := 0
 	for _, claim := range claims.Items {
-		if ref := claim.Spec.NodeClassRef; ref != nil && ref.Group == v1alpha1.Group && ref.Name == nodeClass.Name {
+		if v1alpha1.IsOurs(&claim) && claim.Spec.NodeClassRef.Name == nodeClass.Name {
 			users++
 		}
 	}

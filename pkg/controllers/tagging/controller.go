@@ -115,7 +115,7 @@ func (c *Controller) isYoung(claim *karpv1.NodeClaim) bool {
 func (c *Controller) Register(_ context.Context, m manager.Manager) error {
 	launched := predicate.NewPredicateFuncs(func(o client.Object) bool {
 		claim, ok := o.(*karpv1.NodeClaim)
-		return ok && claim.Status.ProviderID != "" && claim.Spec.NodeClassRef != nil && claim.Spec.NodeClassRef.Group == v1alpha1.Group
+		return ok && claim.Status.ProviderID != "" && v1alpha1.IsOurs(claim)
 	})
 	// Only the launch is an event for us: heartbeats of conditions would make each node cost a check per status update.
 	changed := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
