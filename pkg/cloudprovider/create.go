@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,6 +71,9 @@ func (c *CloudProvider) adopt(ctx context.Context, claim *karpv1.NodeClaim, node
 
 // launch tries the candidates from the cheapest on.
 func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidates []candidate) (vm.VM, error) {
+	if c.awaitPrices(candidates) {
+		return vm.VM{}, cloudprovider.NewCreateError(errNoPrices, "PricesUnavailable", errNoPrices.Error())
+	}
 	workerConfig, token, err := c.secrets(ctx, claim, nodeClass)
 	if err != nil {
 		return vm.VM{}, err
@@ -99,7 +103,14 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 		}
 		refused = launchErr
 	}
-	return vm.VM{}, cloudprovider.NewInsufficientCapacityError(refused)
+	return vm.VM{}, cloudprovider.NewInsufficientCapacityError(stableError{refused})
+}
+
+// awaitPrices reports whether prices are all that a launch lacks: as insufficient capacity that would delete a NodeClaim
+// for which there is room.
+func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
+	return !slices.ContainsFunc(candidates, func(tried candidate) bool { return tried.available }) &&
+		slices.ContainsFunc(candidates, func(tried candidate) bool { return c.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
 // launched is what follows a launch. None of it may fail a VM that exists and costs money: the tagging controller
@@ -128,6 +139,10 @@ func (c *CloudProvider) secrets(ctx context.Context, claim *karpv1.NodeClaim, no
 	workerConfig, err := talos.ReadWorkerConfig(ctx, c.uncached, nodeClass.Spec.Talos.WorkerConfigSecretRef)
 	switch {
 	case apierrors.IsNotFound(err), errors.Is(err, talos.ErrNoKey):
+		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+	case apierrors.IsForbidden(err):
+		// As below: only the operator can change it. The NodeClass controller says what to change.
+		c.warn(claim, "WorkerConfigForbidden", err.Error())
 		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
 	case err != nil:
 		return nil, "", cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())

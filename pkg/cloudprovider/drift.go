@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/awslabs/operatorpkg/status"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
@@ -15,6 +16,9 @@ import (
 const nodeClassDrifted cloudprovider.DriftReason = "NodeClassDrifted"
 
 // IsDrifted compares the hash that the NodeClaim was launched with. Hashes of different versions are not compared.
+//
+// A NodeClass that is not Ready for its present spec makes nothing drift: its nodes could not be replaced, and core, which
+// does not ask for readiness when it disrupts, would move their pods to other NodePools because of a typo.
 func (c *CloudProvider) IsDrifted(ctx context.Context, claim *karpv1.NodeClaim) (cloudprovider.DriftReason, error) {
 	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
 	if apierrors.IsNotFound(err) {
@@ -22,6 +26,9 @@ func (c *CloudProvider) IsDrifted(ctx context.Context, claim *karpv1.NodeClaim) 
 	}
 	if err != nil {
 		return "", fmt.Errorf("checking NodeClaim %q for drift: %w", claim.Name, err)
+	}
+	if ready := nodeClass.StatusConditions().Get(status.ConditionReady); !ready.IsTrue() || ready.ObservedGeneration != nodeClass.Generation {
+		return "", nil
 	}
 	launched, ok := claim.Annotations[v1alpha1.AnnotationHash]
 	if !ok || claim.Annotations[v1alpha1.AnnotationHashVersion] != v1alpha1.HashVersion || launched == nodeClass.Hash() {

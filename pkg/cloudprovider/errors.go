@@ -20,6 +20,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
+// errNoPrices is for the time between a start and the first price catalogue that could be read.
+var errNoPrices = errors.New("no price catalogue could be read since the start of the controller")
+
 // readyNodeClass returns the NodeClass of a NodeClaim if its status is about its present spec. Create trusts that
 // status: it looks nothing up again.
 func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeClaim) (*v1alpha1.OutscaleNodeClass, error) {
@@ -60,12 +63,12 @@ func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tr
 	case oapi.IsSubnetFull(err):
 		c.fullSubnets.Set(tried.subnetID, true, 0)
 		c.warn(claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", tried.subnetID))
-		logger.Info("subnet is full", "subnet-id", tried.subnetID, "reason", "SubnetFull")
+		logger.Info("subnet is full", "subnet-id", tried.subnetID, "reason", "SubnetFull", "error", err.Error())
 		return true, err
 	case oapi.IsQuota(err):
 		return false, c.quotaReached(ctx, claim, name, err)
 	case errors.Is(err, vm.ErrNotFound):
-		return false, cloudprovider.NewInsufficientCapacityError(err)
+		return false, cloudprovider.NewInsufficientCapacityError(stableError{err})
 	case oapi.MissingResource(err) != "":
 		// The NodeClass controller looks again when a NodeClaim of the class goes, and sets the condition.
 		return false, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("the %s of the NodeClass does not exist: %w", oapi.MissingResource(err), err))
@@ -78,7 +81,7 @@ func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tr
 		// A refusal that stays: as a CreateError it would stop all provisioning until the launch timeout.
 		// The candidate rests as one that is sold out does, or the next NodeClaim would be refused at once again.
 		c.types.MarkSoldOut(name, tried.subregion)
-		c.warn(claim, "LaunchRefused", err.Error())
+		c.warn(claim, "LaunchRefused", oapi.Summary(err))
 		return false, cloudprovider.NewNodeClassNotReadyError(err)
 	default:
 		c.unsure.Set(claim.UID, true, 0)
@@ -94,12 +97,20 @@ func (c *CloudProvider) quotaReached(ctx context.Context, claim *karpv1.NodeClai
 		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded")
 	}
 	c.types.Limit(instancetype.Room(room), refused)
-	c.warn(claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %v", limits, err))
+	c.warn(claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %v", limits, oapi.Summary(err)))
 	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded", "quotas", limits, "error", err.Error())
-	return cloudprovider.NewInsufficientCapacityError(fmt.Errorf("a quota of the account is reached (%s): %w", limits, err))
+	return cloudprovider.NewInsufficientCapacityError(stableError{fmt.Errorf("a quota of the account is reached (%s): %w", limits, err)})
 }
 
+// stableError has the same text at each refusal of one kind: Karpenter makes events of it, and drops repetitions.
+type stableError struct{ error }
+
+func (e stableError) Error() string { return oapi.Summary(e.error) }
+
+func (e stableError) Unwrap() error { return e.error }
+
 // createError is for what may work at the next try with the same client token. Reasons are words: the CRD refuses codes.
+// The message goes into the status, so that it must be the same for the same trouble; the error goes into the log.
 func createError(err error) error {
 	reason := "LaunchFailed"
 	switch {
@@ -110,7 +121,7 @@ func createError(err error) error {
 	case oapi.IsRetryable(err):
 		reason = "APIUnavailable"
 	}
-	return cloudprovider.NewCreateError(err, reason, err.Error())
+	return cloudprovider.NewCreateError(err, reason, oapi.Summary(err))
 }
 
 func (c *CloudProvider) warn(claim *karpv1.NodeClaim, reason, message string) {

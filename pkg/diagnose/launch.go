@@ -169,7 +169,9 @@ func throttled(w *World) Verdict {
 		"find who else calls with this account; lower --oapi-rate-limit of the controller")(w)
 	down := launchReason("APIUnavailable", "Outscale does not answer, or answers with an error of its own",
 		"look at the status page of the region; Karpenter tries again with the same client token")(w)
-	return Verdict{Findings: append(slow.Findings, down.Findings...)}
+	unpriced := launchReason("PricesUnavailable", "the controller could not read the price catalogue since its start",
+		"add api:ReadCatalog to the EIM policy of the controller, or give the prices in its file of instance types")(w)
+	return Verdict{Findings: slices.Concat(slow.Findings, down.Findings, unpriced.Findings)}
 }
 
 func launchFinding(m fleet.Machine, cause, fix string) Finding {

@@ -67,6 +67,15 @@ func (p *Provider) IsAvailable(name, subregion string) bool {
 	return !ok || !p.unavailable.has(t, subregion, p.now())
 }
 
+// AwaitsPrice reports whether a type cannot be had only because no price catalogue was read since the start.
+func (p *Provider) AwaitsPrice(name string) bool {
+	if !p.prices.LoadedAt().IsZero() {
+		return false
+	}
+	t, ok := p.find(name)
+	return ok && t.Price <= 0
+}
+
 // Describe returns a type that need not be among those of the NodeClass, or nil when its name does not tell its size.
 func (p *Provider) Describe(name string, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
 	t, ok := p.find(name)

@@ -30,6 +30,23 @@ type pause struct {
 	cause error
 }
 
+// pausedError is what a call gets while nothing is sent.
+type pausedError struct {
+	left  time.Duration
+	cause error
+}
+
+func (e *pausedError) Error() string {
+	return fmt.Sprintf("%v, the credentials were refused, next try in %s so that the account is not locked: %v", errNotSent, e.left.Round(time.Second), e.cause)
+}
+
+// Summary is Error without the time that is left.
+func (e *pausedError) Summary() string {
+	return fmt.Sprintf("%v, the credentials were refused: %s", errNotSent, Summary(e.cause))
+}
+
+func (e *pausedError) Unwrap() []error { return []error{errNotSent, e.cause} }
+
 func newBreaker(now func() time.Time) *breaker {
 	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}}
 }
@@ -64,7 +81,7 @@ func (b *breaker) state(call string) (bool, error) {
 	defer b.mu.Unlock()
 	for _, p := range []pause{b.all, b.calls[call]} {
 		if left := p.until.Sub(b.now()); left > 0 {
-			return false, fmt.Errorf("%w, the credentials were refused, next try in %s so that the account is not locked: %w", errNotSent, left.Round(time.Second), p.cause)
+			return false, &pausedError{left, p.cause}
 		}
 	}
 	return b.proven, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,16 +35,42 @@ type Error struct {
 	cause      error
 }
 
-// Error says which call failed and what the API answered.
+// Error says which call failed and what the API answered. It is for logs: Summary is for what others read.
 func (e *Error) Error() string {
 	switch {
 	case e.Code != "":
-		return fmt.Sprintf("%s: %s %s: %s (request %s)", e.Call, e.Code, e.Type, short(e.Details), e.RequestID)
+		return fmt.Sprintf("%s (request %s)", e.Summary(), e.RequestID)
 	case e.Status != 0:
 		return fmt.Sprintf("%s: HTTP %d: %v", e.Call, e.Status, e.cause)
 	default:
 		return fmt.Sprintf("%s: %v", e.Call, e.cause)
 	}
+}
+
+// Summary is Error without what differs from one failure to the next of the same kind. A condition with a request ID in
+// it would change at each try, and each change wakes the controllers that watch the object and ends their back-off.
+func (e *Error) Summary() string {
+	switch {
+	case e.Code != "":
+		return fmt.Sprintf("%s: %s %s: %s", e.Call, e.Code, e.Type, short(e.Details))
+	case e.Status != 0:
+		return fmt.Sprintf("%s: HTTP %d: %s", e.Call, e.Status, Summary(e.cause))
+	default:
+		// A broken connection is known by both its ends, and the port at this end is a new one each time.
+		return regexp.MustCompile(`\S+->`).ReplaceAllString(fmt.Sprintf("%s: %s", e.Call, Summary(e.cause)), "")
+	}
+}
+
+// Summary returns the text of an error for conditions and events: that of Error.Summary where err wraps such an error.
+func Summary(err error) string {
+	e, ok := errors.AsType[interface {
+		error
+		Summary() string
+	}](err)
+	if !ok {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), e.Error(), e.Summary())
 }
 
 // short keeps the detail that matters. It ends up in events and conditions, and could quote what was sent: the start of

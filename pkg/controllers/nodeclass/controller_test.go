@@ -80,7 +80,7 @@ func TestAGoodNodeClassIsReadyAndShowsWhatItFound(t *testing.T) {
 func TestABadFieldIsNamedInTheCondition(t *testing.T) {
 	for field, spoil := range map[string]func(*v1alpha1.OutscaleNodeClass){
 		"spec.imageId":                         func(c *v1alpha1.OutscaleNodeClass) { c.Spec.ImageID = "ami-deadbeef" },
-		"spec.subnetIds":                       func(c *v1alpha1.OutscaleNodeClass) { c.Spec.SubnetIDs[0] = "subnet-deadbeef" },
+		"spec.subnetIds":                       func(c *v1alpha1.OutscaleNodeClass) { c.Spec.SubnetIDs = []string{"subnet-deadbeef"} },
 		"spec.securityGroupIds":                func(c *v1alpha1.OutscaleNodeClass) { c.Spec.SecurityGroupIDs[0] = "sg-deadbeef" },
 		"spec.keypairName":                     func(c *v1alpha1.OutscaleNodeClass) { c.Spec.KeypairName = "nobody" },
 		"spec.talos.workerConfigSecretRef":     func(c *v1alpha1.OutscaleNodeClass) { c.Spec.Talos.WorkerConfigSecretRef.Name = "nobody" },

@@ -13,6 +13,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
 )
 
@@ -46,7 +47,7 @@ func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.Outsc
 	image, found, err := c.discovery.Image(ctx, nodeClass.Spec.ImageID)
 	switch {
 	case err != nil:
-		couldNotLook(nodeClass, v1alpha1.ConditionImageReady, "spec.imageId: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionImageReady, "spec.imageId: "+oapi.Summary(err))
 		return err
 	case !found:
 		conditions.SetFalse(v1alpha1.ConditionImageReady, "ImageNotFound", fmt.Sprintf("spec.imageId: the account sees no image %s", nodeClass.Spec.ImageID))
@@ -72,53 +73,57 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 	conditions := nodeClass.StatusConditions()
 	subnets, err := c.discovery.Subnets(ctx, nodeClass.Spec.SubnetIDs)
 	if err != nil {
-		couldNotLook(nodeClass, v1alpha1.ConditionSubnetsReady, "spec.subnetIds: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionSubnetsReady, "spec.subnetIds: "+oapi.Summary(err))
 		return err
 	}
 	groups, err := c.discovery.SecurityGroups(ctx, nodeClass.Spec.SecurityGroupIDs)
 	if err != nil {
-		couldNotLook(nodeClass, v1alpha1.ConditionSecurityGroupsReady, "spec.securityGroupIds: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionSecurityGroupsReady, "spec.securityGroupIds: "+oapi.Summary(err))
 		return err
 	}
 	netID := ""
-	for _, s := range subnets {
-		netID = s.NetID
+	if len(subnets) > 0 {
+		netID = subnets[0].NetID
 	}
-	nodeClass.Status.Subnets = merge(nodeClass, subnets)
-	nodeClass.Status.Subregions = instancetype.Subregions(nodeClass)
 	setSubnets(conditions, nodeClass.Spec.SubnetIDs, subnets)
 	setGroups(conditions, nodeClass.Spec.SecurityGroupIDs, groups, netID)
+	// A spec that cannot be right takes nothing away: without the subregions of its nodes the class has no instance types
+	// for them, and core takes them for drifted. Nothing is launched of the class meanwhile.
+	verified := conditions.IsTrue(v1alpha1.ConditionSubnetsReady, v1alpha1.ConditionSecurityGroupsReady)
+	if verified || len(nodeClass.Status.Subnets) == 0 {
+		nodeClass.Status.Subnets = statusOf(subnets)
+	}
+	nodeClass.Status.Subregions = instancetype.Subregions(nodeClass)
 	return nil
 }
 
-// merge returns the subnets of the spec as they were found, or else as they were found before. One that is not found
-// makes the class not ready, but its nodes keep their instance types: without any, core would take them for drifted.
-func merge(nodeClass *v1alpha1.OutscaleNodeClass, found []discovery.Subnet) []v1alpha1.Subnet {
+func statusOf(found []discovery.Subnet) []v1alpha1.Subnet {
 	var out []v1alpha1.Subnet
-	for _, id := range nodeClass.Spec.SubnetIDs {
-		if i := slices.IndexFunc(found, func(s discovery.Subnet) bool { return s.ID == id }); i >= 0 {
-			out = append(out, v1alpha1.Subnet{ID: id, Subregion: found[i].Subregion, CIDR: found[i].CIDR, AvailableIPs: found[i].AvailableIPs})
-			continue
-		}
-		before := nodeClass.Status.Subnets
-		if i := slices.IndexFunc(before, func(s v1alpha1.Subnet) bool { return s.ID == id }); i >= 0 {
-			out = append(out, before[i])
-		}
+	for _, s := range found {
+		out = append(out, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: s.AvailableIPs})
 	}
 	return out
 }
 
+// setSubnets leaves out a subnet that is not found, and says so: the others are enough for a launch.
 func setSubnets(conditions status.ConditionSet, want []string, found []discovery.Subnet) {
-	for _, id := range want {
-		i := slices.IndexFunc(found, func(s discovery.Subnet) bool { return s.ID == id })
-		switch {
-		case i < 0:
-			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetNotFound", fmt.Sprintf("spec.subnetIds: the account has no subnet %s", id))
-			return
-		case found[i].NetID != found[0].NetID:
-			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsOfSeveralNets", fmt.Sprintf("spec.subnetIds: %s is of Net %s, %s of %s", id, found[i].NetID, found[0].ID, found[0].NetID))
+	missing := slices.DeleteFunc(slices.Clone(want), func(id string) bool {
+		return slices.ContainsFunc(found, func(s discovery.Subnet) bool { return s.ID == id })
+	})
+	notFound := "spec.subnetIds: the account has no subnet " + strings.Join(missing, ", ")
+	if len(found) == 0 {
+		conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetNotFound", notFound)
+		return
+	}
+	for _, s := range found {
+		if s.NetID != found[0].NetID {
+			conditions.SetFalse(v1alpha1.ConditionSubnetsReady, "SubnetsOfSeveralNets", fmt.Sprintf("spec.subnetIds: %s is of Net %s, %s of %s", s.ID, s.NetID, found[0].ID, found[0].NetID))
 			return
 		}
+	}
+	if len(missing) > 0 {
+		conditions.SetTrueWithReason(v1alpha1.ConditionSubnetsReady, "SubnetNotFound", notFound+", only the others are used")
+		return
 	}
 	conditions.SetTrue(v1alpha1.ConditionSubnetsReady)
 }
@@ -147,7 +152,7 @@ func (c *Controller) resolveKeypair(ctx context.Context, nodeClass *v1alpha1.Out
 	found, err := c.discovery.HasKeypair(ctx, nodeClass.Spec.KeypairName)
 	switch {
 	case err != nil:
-		couldNotLook(nodeClass, v1alpha1.ConditionKeypairReady, "spec.keypairName: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionKeypairReady, "spec.keypairName: "+oapi.Summary(err))
 		return err
 	case !found:
 		conditions.SetFalse(v1alpha1.ConditionKeypairReady, "KeypairNotFound", fmt.Sprintf("spec.keypairName: the account has no keypair %q", nodeClass.Spec.KeypairName))
@@ -169,8 +174,14 @@ func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.Outsc
 	case errors.Is(err, talos.ErrNoKey):
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigNotFound", "spec.talos.workerConfigSecretRef.key: "+err.Error())
 		return nil
+	case apierrors.IsForbidden(err):
+		// No outage: every launch would be refused until somebody changes the role.
+		ref := nodeClass.Spec.Talos.WorkerConfigSecretRef
+		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigForbidden", fmt.Sprintf(
+			"spec.talos.workerConfigSecretRef: the controller may not read Secret %s/%s: add it to the value workerConfigSecrets of the chart", ref.Namespace, ref.Name))
+		return nil
 	case err != nil:
-		couldNotLook(nodeClass, v1alpha1.ConditionTalosReady, "spec.talos.workerConfigSecretRef: "+err.Error())
+		couldNotLook(nodeClass, v1alpha1.ConditionTalosReady, "spec.talos.workerConfigSecretRef: "+oapi.Summary(err))
 		return err
 	}
 	hostname := "node"
