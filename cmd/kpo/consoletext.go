@@ -79,8 +79,8 @@ func newPart(printed, text string) string {
 	}
 	const anchor = 512
 	tail := printed[max(0, len(printed)-anchor):]
-	if i := strings.LastIndex(text, tail); i >= 0 {
-		return text[i+len(tail):]
+	if _, rest, found := strings.CutLast(text, tail); found {
+		return rest
 	}
 	return text
 }

@@ -58,7 +58,7 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 		return nil, err
 	}
 	if proven {
-		return func(err error) { b.leave(call, true, err) }, nil
+		return func(err error) { b.leave(attempt{call: call, proven: true}, err) }, nil
 	}
 	select {
 	case b.probe <- struct{}{}:
@@ -70,7 +70,7 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 		return nil, err
 	}
 	return func(err error) {
-		b.leave(call, false, err)
+		b.leave(attempt{call: call}, err)
 		<-b.probe
 	}, nil
 }
@@ -90,21 +90,28 @@ func (b *breaker) state(call string) (bool, error) {
 // maxRefusals is how many refusals in a row may say that a policy lacks a call. The account is locked at the fourth.
 const maxRefusals = 2
 
-// leave takes the result of a call. Proven is what the call was sent with: calls that were on their way together are
-// refused together, and the second refusal says no more than the first.
-func (b *breaker) leave(call string, proven bool, err error) {
+// attempt is a call that was sent.
+type attempt struct {
+	call string
+	// proven is whether the credentials had worked when it was sent: calls that were on their way together are refused
+	// together, and the second refusal says no more than the first.
+	proven bool
+}
+
+// leave takes the result of a call.
+func (b *breaker) leave(sent attempt, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case err == nil:
 		b.proven, b.refusals = true, 0
 		b.all = pause{}
-		delete(b.calls, call)
+		delete(b.calls, sent.call)
 	case IsUnauthorized(err):
 		b.refusals++
 		refused := pause{b.now().Add(time.Duration(min(b.refusals, 10)) * time.Minute), err}
-		b.calls[call] = refused
-		if !proven || b.refusals > maxRefusals {
+		b.calls[sent.call] = refused
+		if !sent.proven || b.refusals > maxRefusals {
 			b.all = refused
 		}
 		b.proven = false

@@ -114,7 +114,7 @@ func TestCallThatGaveUpWaitingProvesNothing(t *testing.T) {
 // The callers wait for the rate limit when the first of them is refused: none of the others may be sent then.
 func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
 	region, client, _ := newRefused(t)
-	client.breaker.leave("ReadQuotas", true, nil) // the key has worked so far
+	client.breaker.leave(attempt{call: "ReadQuotas", proven: true}, nil) // the key has worked so far
 	client.limiter.SetLimit(100)
 	client.limiter.SetBurst(1)
 	atOnce(20, func() {
@@ -176,7 +176,7 @@ func TestTwoCallsAtOnceThatThePolicyLacksStopNoOther(t *testing.T) {
 // A key that is revoked while three calls are on their way: the fourth refusal would lock the account.
 func TestThreeRefusalsAtOnceStopEverything(t *testing.T) {
 	region, client, _ := newRefused(t)
-	client.breaker.leave("ReadQuotas", true, nil)
+	client.breaker.leave(attempt{call: "ReadQuotas", proven: true}, nil)
 	refusedTogether(t, client, 3)
 	if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
 		t.Errorf("got %v, want nothing sent", err)
