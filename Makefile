@@ -40,7 +40,7 @@ test: controlplane ## Unit tests and tests against the emulated region and a rea
 
 .PHONY: e2e
 e2e: controlplane ## Scenarios on a whole cluster
-	go test -tags e2e -timeout 40m ./test/e2e/...
+	go test -tags e2e -count 1 -timeout 40m ./test/e2e/...
 
 .PHONY: bench
 bench: controlplane ## Calls per node, time to launch and micro benchmarks, as in docs/benchmarks.md
