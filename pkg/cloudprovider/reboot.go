@@ -94,8 +94,9 @@ func (c *CloudProvider) rebootRefused(ctx context.Context, claim *karpv1.NodeCla
 	switch {
 	case oapi.IsOutcomeUnknown(err):
 		return err
-	case oapi.IsUnauthorized(err):
-		// The read just before was answered: it is this call that is not allowed.
+	case oapi.IsUnauthorized(err) && !oapi.IsNotSent(err):
+		// The read just before was answered: it is this call that is not allowed. A call that was kept back after the
+		// refusal of another one says nothing about this one.
 		c.warn(claim, "RebootForbidden", "the access key may not call RebootVms, so that the node is replaced: add api:RebootVms to the EIM policy of the controller")
 		return cloudprovider.NewNodeRebootFailedError(err)
 	case oapi.Code(err) != "" && !oapi.IsThrottled(err) && !oapi.IsConflict(err) && !oapi.IsVMNotFound(err):

@@ -156,6 +156,19 @@ func TestAForbiddenRebootFailsAtOnceAndSaysWhatToAdd(t *testing.T) {
 	w.wantReboots(1, 1)
 }
 
+// The client keeps a call back for a minute after its refusal. That is no refusal of its own: the key may be repaired by then.
+func TestARebootThatWasKeptBackIsRetriedAndReplacesNothing(t *testing.T) {
+	w := newRebootWorld(t)
+	w.fault(oapitest.Fault{Call: "RebootVms", Kind: oapitest.FaultError, Code: "1", Status: 401, Times: 1})
+	if err := w.reboot("operation-1"); !karp.IsNodeRebootFailedError(err) {
+		t.Fatalf("got %v, want NodeRebootFailed", err)
+	}
+	if err := w.reboot("operation-2"); err == nil || karp.IsNodeRebootFailedError(err) {
+		t.Errorf("got %v, want an error that core retries", err)
+	}
+	w.wantReboots(1, 1)
+}
+
 func TestOnlyOurOwnRunningVMIsRebooted(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*rebootWorld, *karpv1.NodeClaim)

@@ -161,6 +161,9 @@ func IsThrottled(err error) bool {
 		strings.HasPrefix(e.Type, "RequestLimitExceeded"))
 }
 
+// IsNotSent reports whether a call never left this process: its context ended first, or an earlier refusal kept it back.
+func IsNotSent(err error) bool { return errors.Is(err, errNotSent) }
+
 // IsOutcomeUnknown reports whether a call that failed may have had its effect all the same: the answer was lost, or the
 // platform failed after it had taken the call.
 func IsOutcomeUnknown(err error) bool { return IsRetryable(err) && !IsThrottled(err) }

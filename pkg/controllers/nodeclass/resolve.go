@@ -58,7 +58,7 @@ func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.Outsc
 	}
 	nodeClass.Status.ImageName, nodeClass.Status.TalosVersion = image.Name, image.TalosVersion
 	for i, mapping := range nodeClass.Spec.BlockDeviceMappings {
-		if mapping.DeviceName == "/dev/sda1" && mapping.BSU.VolumeSize > 0 && mapping.BSU.VolumeSize < image.RootGiB {
+		if mapping.DeviceName == instancetype.RootDevice && mapping.BSU.VolumeSize > 0 && mapping.BSU.VolumeSize < image.RootGiB {
 			conditions.SetFalse(v1alpha1.ConditionImageReady, "RootTooSmall", fmt.Sprintf(
 				"spec.blockDeviceMappings[%d].bsu.volumeSize: %d GiB is less than the %d GiB of image %s", i, mapping.BSU.VolumeSize, image.RootGiB, image.ID))
 			return nil
