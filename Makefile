@@ -34,8 +34,13 @@ build: ## Build bin/controller and bin/kubectl-kpo
 controlplane: ## Build etcd, Kubernetes and kwok for tests, once per version
 	go run ./test/controlplane/cmd/build
 
+# The same file that test/helm builds for a chart test that runs alone.
+HELM := bin/helm-$(shell sed -n 's|.*helm.sh/helm/v4 \(v[^ ]*\).*|\1|p' tools/helm/go.mod)
+$(HELM): tools/helm/go.mod
+	cd tools/helm && go build -o ../../$@ helm.sh/helm/v4/cmd/helm
+
 .PHONY: test
-test: controlplane ## Unit tests and tests against the emulated region and a real API server, with the race detector
+test: controlplane $(HELM) ## Unit tests and tests against the emulated region and a real API server, with the race detector
 	go test -race -timeout 20m ./...
 
 .PHONY: e2e
