@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/operator"
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
@@ -57,9 +58,10 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	}
 	vms := vm.NewProvider(api, vm.Cluster{Name: cfg.clusterName, ID: cfg.clusterID, UID: string(kubeSystem.UID)}, cfg.vm, time.Now)
 	prices := pricing.NewProvider(api, time.Now)
-	instanceTypes := instancetype.NewProvider(prices, cfg.instanceTypes, time.Now)
+	refusals := availability.New(time.Now)
+	instanceTypes := instancetype.NewProvider(prices, refusals, cfg.instanceTypes)
 
-	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes,
+	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes, refusals,
 		op.InstanceTypeStore, op.EventRecorder, cfg.repairs)
 	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
 	// Core panics without the matcher as soon as the gate NodeRepair is on.
@@ -72,7 +74,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	op.WithControllers(ctx, corecontrollers.NewControllers(ctx, op.Manager, op.Clock, op.GetClient(), op.EventRecorder,
 		provider, undecorated, cluster, op.InstanceTypeStore, op.PredictionStore)...).
 		WithControllers(ctx,
-			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), op.EventRecorder),
+			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), refusals, op.EventRecorder),
 			catalog.NewController(prices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),

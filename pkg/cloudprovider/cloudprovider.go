@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -22,8 +23,6 @@ import (
 const (
 	// unsureFor is how long a launch whose outcome is unknown makes the next attempt look for its VM first.
 	unsureFor = 15 * time.Minute
-	// fullFor is how long a subnet without addresses is left alone.
-	fullFor = 2 * time.Minute
 )
 
 // CloudProvider launches and deletes the VMs of NodeClaims.
@@ -33,6 +32,7 @@ type CloudProvider struct {
 	uncached client.Reader
 	vms      *vm.Provider
 	types    *instancetype.Provider
+	refusals *availability.Memory
 	overlays *nodeoverlay.InstanceTypeStore
 	recorder events.Recorder
 	repairs  RepairTimes
@@ -41,8 +41,10 @@ type CloudProvider struct {
 	firstCreate sync.Once
 	since       time.Time
 
-	unsure      *ttlcache.Cache[types.UID, bool]
-	fullSubnets *ttlcache.Cache[string, bool]
+	unsure *ttlcache.Cache[types.UID, bool]
+
+	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
+	quotas sync.Mutex
 }
 
 // Kube is the API server: through the controller's cache, and past it.
@@ -53,13 +55,19 @@ type Kube struct {
 }
 
 // New returns the provider.
-func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, overlays *nodeoverlay.InstanceTypeStore,
-	recorder events.Recorder, repairs RepairTimes,
+func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, refusals *availability.Memory,
+	overlays *nodeoverlay.InstanceTypeStore, recorder events.Recorder, repairs RepairTimes,
 ) *CloudProvider {
 	return &CloudProvider{
-		kube: kube.Client, uncached: kube.Uncached, vms: vms, types: instanceTypes, overlays: overlays, recorder: recorder, repairs: repairs,
-		unsure:      ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
-		fullSubnets: ttlcache.New(ttlcache.WithTTL[string, bool](fullFor), ttlcache.WithDisableTouchOnHit[string, bool]()),
+		kube:     kube.Client,
+		uncached: kube.Uncached,
+		vms:      vms,
+		types:    instanceTypes,
+		refusals: refusals,
+		overlays: overlays,
+		recorder: recorder,
+		repairs:  repairs,
+		unsure:   ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/operator/options"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
@@ -35,6 +36,7 @@ type world struct {
 	kube      client.Client
 	nodeClass *v1alpha1.OutscaleNodeClass
 	events    *record.FakeRecorder
+	refusals  *availability.Memory
 	*cloudprovider.CloudProvider
 }
 
@@ -62,7 +64,8 @@ func (w *world) restart(t *testing.T) {
 	}
 	cluster := vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}
 	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
-	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, nil, time.Now),
+	w.refusals = availability.New(time.Now)
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, nil), w.refusals,
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
 }
 

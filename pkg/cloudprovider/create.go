@@ -16,7 +16,9 @@ import (
 	"sigs.k8s.io/karpenter/pkg/operator/options"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -74,36 +76,99 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 	if c.awaitPrices(candidates) {
 		return vm.VM{}, cloudprovider.NewCreateError(errNoPrices, "PricesUnavailable", errNoPrices.Error())
 	}
-	workerConfig, token, err := c.secrets(ctx, claim, nodeClass)
-	if err != nil {
+	if err := c.classRefused(nodeClass); err != nil {
 		return vm.VM{}, err
 	}
+	a := &attempt{CloudProvider: c, claim: claim, nodeClass: nodeClass}
 	refused := errNothingFits
-	tries := 0
 	for _, candidate := range candidates {
-		// Asked anew: this loop itself, or another NodeClaim, may have been refused since the list was made.
-		if !candidate.available || c.fullSubnets.Has(candidate.subnetID) || !c.types.IsAvailable(candidate.instanceType.Name, candidate.subregion) {
+		if !candidate.available {
 			continue
 		}
-		if tries++; tries > maxTries {
-			break
-		}
-		request, err := launchRequest(claim, nodeClass, candidate, workerConfig, token)
-		if err != nil {
-			return vm.VM{}, cloudprovider.NewNodeClassNotReadyError(err)
-		}
-		launched, err := c.vms.Launch(ctx, request)
-		if err == nil {
+		launched, err := a.try(ctx, candidate)
+		switch {
+		case err == nil:
 			c.launched(ctx, claim, nodeClass, launched)
 			return launched, nil
+		case errors.Is(err, availability.ErrRefused):
+			continue // by this loop itself, or for another NodeClaim, since the list was made
 		}
-		retry, launchErr := c.refused(ctx, claim, candidate, err)
-		if !retry {
-			return vm.VM{}, launchErr
+		next, ok := errors.AsType[nextCandidate](err)
+		if !ok {
+			return vm.VM{}, err
 		}
-		refused = launchErr
+		refused = next.error
+		if a.tries++; a.tries == maxTries {
+			break
+		}
+	}
+	if err := c.classRefused(nodeClass); err != nil { // meanwhile, for another NodeClaim
+		return vm.VM{}, err
+	}
+	if oapi.MissingResource(refused) != "" {
+		return vm.VM{}, missingResource(refused)
 	}
 	return vm.VM{}, cloudprovider.NewInsufficientCapacityError(stableError{refused})
+}
+
+// classRefused is the error for a NodeClass whose launches are refused at the moment, whatever the candidate.
+func (c *CloudProvider) classRefused(nodeClass *v1alpha1.OutscaleNodeClass) error {
+	why, until := c.refusals.OfClass(instancetype.Class(nodeClass))
+	if !time.Now().Before(until) {
+		return nil
+	}
+	return cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("launches of OutscaleNodeClass %q are refused: %s", nodeClass.Name, why))
+}
+
+// attempt is one Create that launches.
+type attempt struct {
+	*CloudProvider
+	claim     *karpv1.NodeClaim
+	nodeClass *v1alpha1.OutscaleNodeClass
+	tries     int
+
+	workerConfig []byte
+	token        string
+}
+
+// try launches one candidate when its turn has come. What Outscale refuses is remembered before the next launch of its
+// kind may go.
+func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
+	launch := a.types.Launch(a.nodeClass, candidate.instanceType.Name, candidate.subnet)
+	if a.refusals.IsRefused(launch) {
+		return vm.VM{}, availability.ErrRefused
+	}
+	// Secrets are read, and a join token is minted, only for a launch that can be.
+	if err := a.readSecrets(ctx); err != nil {
+		return vm.VM{}, err
+	}
+	request, err := launchRequest(a.claim, a.nodeClass, candidate, a.workerConfig, a.token)
+	if err != nil {
+		return vm.VM{}, cloudprovider.NewNodeClassNotReadyError(err)
+	}
+	leave, err := a.refusals.Enter(ctx, launch)
+	switch {
+	case errors.Is(err, availability.ErrRefused):
+		return vm.VM{}, err
+	case err != nil:
+		return vm.VM{}, createError(fmt.Errorf("waiting for the launch before this one: %w", err))
+	}
+	defer leave()
+	// Asked again when the rate limit lets the call go: the launches before it may have been refused meanwhile.
+	launched, err := a.vms.Launch(oapi.BeforeSend(ctx, func() error {
+		if a.refusals.IsRefused(launch) {
+			return availability.ErrRefused
+		}
+		return nil
+	}), request)
+	switch {
+	case err == nil:
+		a.refusals.Launched(launch)
+		return launched, nil
+	case errors.Is(err, availability.ErrRefused):
+		return vm.VM{}, availability.ErrRefused
+	}
+	return vm.VM{}, a.refused(ctx, launch, err)
 }
 
 // awaitPrices reports whether prices are all that a launch lacks: as insufficient capacity that would delete a NodeClaim
@@ -117,7 +182,6 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 // repeats what did not work.
 func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, launched vm.VM) {
 	c.unsure.Delete(claim.UID)
-	c.types.MarkLaunched(launched.Type, launched.Subregion)
 	whose := owner.Of(claim, nodeClass, launched.PrivateIP)
 	logger := log.FromContext(ctx).WithValues("NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", whose.NodePool), "vm-id", launched.ID)
 	logger.Info("launched VM", "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
@@ -134,32 +198,35 @@ func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, n
 	}
 }
 
-// secrets reads what the machine config is made of.
-func (c *CloudProvider) secrets(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass) ([]byte, string, error) {
-	workerConfig, err := talos.ReadWorkerConfig(ctx, c.uncached, nodeClass.Spec.Talos.WorkerConfigSecretRef)
+// readSecrets reads what the machine config is made of, once for all candidates.
+func (a *attempt) readSecrets(ctx context.Context) error {
+	if a.workerConfig != nil {
+		return nil
+	}
+	workerConfig, err := talos.ReadWorkerConfig(ctx, a.uncached, a.nodeClass.Spec.Talos.WorkerConfigSecretRef)
 	switch {
 	case apierrors.IsNotFound(err), errors.Is(err, talos.ErrNoKey):
-		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+		return cloudprovider.NewNodeClassNotReadyError(err)
 	case apierrors.IsForbidden(err):
 		// As below: only the operator can change it. The NodeClass controller says what to change.
-		c.warn(claim, "WorkerConfigForbidden", err.Error())
-		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
+		a.warn(a.claim, "WorkerConfigForbidden", err.Error())
+		return cloudprovider.NewNodeClassNotReadyError(err)
 	case err != nil:
-		return nil, "", cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())
+		return cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())
 	}
-	if nodeClass.Spec.Talos.BootstrapToken != v1alpha1.BootstrapTokenPerNodeClaim {
-		return workerConfig, "", nil
+	if a.nodeClass.Spec.Talos.BootstrapToken == v1alpha1.BootstrapTokenPerNodeClaim {
+		a.token, err = talos.BootstrapToken(ctx, a.uncached, a.kube, a.claim.UID, time.Now())
+		switch {
+		case apierrors.IsForbidden(err), errors.Is(err, talos.ErrForeignToken):
+			// It will not get better by waiting, and a NodeClaim that waits stops all provisioning.
+			a.warn(a.claim, "BootstrapTokenFailed", err.Error())
+			return cloudprovider.NewNodeClassNotReadyError(err)
+		case err != nil:
+			return cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())
+		}
 	}
-	token, err := talos.BootstrapToken(ctx, c.uncached, c.kube, claim.UID, time.Now())
-	switch {
-	case apierrors.IsForbidden(err), errors.Is(err, talos.ErrForeignToken):
-		// It will not get better by waiting, and a NodeClaim that waits stops all provisioning.
-		c.warn(claim, "BootstrapTokenFailed", err.Error())
-		return nil, "", cloudprovider.NewNodeClassNotReadyError(err)
-	case err != nil:
-		return nil, "", cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())
-	}
-	return workerConfig, token, nil
+	a.workerConfig = workerConfig
+	return nil
 }
 
 // instanceTypes returns the types of a NodeClass as Karpenter sees them, with its overlays.
@@ -177,7 +244,7 @@ func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClas
 	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, claim.Spec.Taints...)
 	data, err := talos.Render(workerConfig, nodeClass.Spec.Talos.Patches, talos.Node{
 		Hostname:       whose.NodeName,
-		Labels:         labels(claim, candidate.instanceType, candidate.subregion),
+		Labels:         labels(claim, candidate.instanceType, candidate.subnet.Subregion),
 		Taints:         append(taints, claim.Spec.StartupTaints...),
 		BootstrapToken: token,
 		Kubelet:        nodeClass.Spec.Kubelet.WithDefaults(),
@@ -189,7 +256,7 @@ func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClas
 		Owner:            whose,
 		Type:             candidate.instanceType.Name,
 		ImageID:          nodeClass.Spec.ImageID,
-		SubnetID:         candidate.subnetID,
+		SubnetID:         candidate.subnet.ID,
 		SecurityGroupIDs: nodeClass.Spec.SecurityGroupIDs,
 		KeypairName:      nodeClass.Spec.KeypairName,
 		Devices:          devices(nodeClass),

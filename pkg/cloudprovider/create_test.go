@@ -3,7 +3,6 @@ package cloudprovider_test
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -364,22 +363,5 @@ func TestAnAdoptedVMOfATypeThatIsNoLongerOfferedHasItsLabelsAndSize(t *testing.T
 	}
 	if adopted.Labels[v1alpha1.LabelGeneration] != "6" || adopted.Status.Capacity.Cpu().IsZero() {
 		t.Errorf("labels %v, capacity %v: the node would be replaced at once", adopted.Labels, adopted.Status.Capacity)
-	}
-}
-
-func TestALastingRefusalRestsTheCandidate(t *testing.T) {
-	w := newWorld(t, &oapitest.Region{}, nil)
-	if err := w.region.AddFault(oapitest.Fault{Call: "CreateVms", Kind: oapitest.FaultError, Code: "4078", Status: 400, Times: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Create(ctx(t), claim("default-a1")); !karp.IsNodeClassNotReadyError(err) {
-		t.Fatalf("got %v, want a NodeClassNotReadyError", err)
-	}
-	if _, err := w.Create(ctx(t), claim("default-a2")); err != nil {
-		t.Fatal(err)
-	}
-	refused := w.region.APILog()[slices.IndexFunc(w.region.APILog(), func(c oapitest.APICall) bool { return c.Code == "4078" })].Payload
-	if got := w.machines()[0]; strings.Contains(refused, got.Type) && strings.Contains(refused, got.SubnetID) {
-		t.Errorf("launched %s in %s again, which was refused just now", got.Type, got.SubnetID)
 	}
 }

@@ -48,7 +48,7 @@ func (w *world) aged(t *testing.T, edit func(*v1alpha1.OutscaleNodeClass)) *karp
 func (w *world) check(t *testing.T) *v1alpha1.OutscaleNodeClass {
 	t.Helper()
 	controller := nodeclass.NewController(clock.RealClock{}, w.kube, w.kube,
-		discovery.NewProvider(account.ClientAt(t, w.region, w.endpoint)), events.NewRecorder(w.events))
+		discovery.NewProvider(account.ClientAt(t, w.region, w.endpoint)), w.refusals, events.NewRecorder(w.events))
 	if _, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "default"}}); err != nil {
 		t.Fatal(err)
 	}

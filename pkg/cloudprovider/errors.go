@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/awslabs/operatorpkg/status"
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +16,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -47,59 +48,85 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	return nodeClass, nil
 }
 
-// refused decides what a refused launch means: try the next candidate, or give up with an error of Karpenter's.
-func (c *CloudProvider) refused(ctx context.Context, claim *karpv1.NodeClaim, tried candidate, err error) (bool, error) {
-	name := tried.instanceType.Name
-	logger := log.FromContext(ctx).WithValues("NodeClaim", klog.KObj(claim), "instance-type", name, "subregion", tried.subregion)
+// nextCandidate is a refusal that says nothing against the other candidates.
+type nextCandidate struct{ error }
+
+func (e nextCandidate) Unwrap() error { return e.error }
+
+// refused charges a refused launch to the one that is at fault, and decides what it means for the NodeClaim: try the next
+// candidate, or give up with an error of Karpenter's.
+func (a *attempt) refused(ctx context.Context, launch availability.Launch, err error) error {
 	switch {
 	case oapi.IsCapacity(err):
-		c.types.MarkSoldOut(name, tried.subregion)
-		logger.Info("instance type is sold out", "reason", "SoldOut", "error", err.Error())
-		return true, err
+		a.charge(ctx, availability.Blame{Type: launch.Type, Subregion: launch.Subregion}, launch, "SoldOut", err)
+		return nextCandidate{err}
 	case oapi.IsUnknownVMType(err):
-		c.types.MarkUnsold(name)
-		logger.Info("instance type is not sold", "reason", "UnknownType", "error", err.Error())
-		return true, err
+		a.charge(ctx, availability.Blame{Type: launch.Type}, launch, "UnknownType", err)
+		return nextCandidate{err}
 	case oapi.IsSubnetFull(err):
-		c.fullSubnets.Set(tried.subnetID, true, 0)
-		c.warn(claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", tried.subnetID))
-		logger.Info("subnet is full", "subnet-id", tried.subnetID, "reason", "SubnetFull", "error", err.Error())
-		return true, err
+		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetFull", err)
+		a.warn(a.claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", launch.Subnet), launch.Subnet)
+		return nextCandidate{err}
+	case oapi.MissingResource(err) == oapi.MissingSubnet:
+		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetNotFound", err)
+		return nextCandidate{err}
 	case oapi.IsQuota(err):
-		return false, c.quotaReached(ctx, claim, name, err)
+		a.quotaReached(ctx, launch, err)
+		return nextCandidate{err}
 	case errors.Is(err, vm.ErrNotFound):
-		return false, cloudprovider.NewInsufficientCapacityError(stableError{err})
-	case oapi.MissingResource(err) != "":
-		// The NodeClass controller looks again when a NodeClaim of the class goes, and sets the condition.
-		return false, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("the %s of the NodeClass does not exist: %w", oapi.MissingResource(err), err))
-	case errors.Is(err, vm.ErrUserDataTooLong):
-		c.warn(claim, "UserDataTooLong", err.Error())
-		return false, cloudprovider.NewNodeClassNotReadyError(err)
+		return cloudprovider.NewInsufficientCapacityError(stableError{err})
 	case oapi.IsConflict(err):
-		return false, createError(err)
-	case oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err):
+		return createError(err)
+	case errors.Is(err, vm.ErrUserDataTooLong), oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err):
 		// A refusal that stays: as a CreateError it would stop all provisioning until the launch timeout.
-		// The candidate rests as one that is sold out does, or the next NodeClaim would be refused at once again.
-		c.types.MarkSoldOut(name, tried.subregion)
-		c.warn(claim, "LaunchRefused", oapi.Summary(err))
-		return false, cloudprovider.NewNodeClassNotReadyError(err)
+		a.charge(ctx, availability.Blame{Class: launch.Class}, launch, "LaunchRefused", err)
+		a.warn(a.claim, "LaunchRefused", oapi.Summary(err), oapi.Code(err))
+		if oapi.MissingResource(err) != "" {
+			return missingResource(err)
+		}
+		return cloudprovider.NewNodeClassNotReadyError(stableError{err})
 	default:
-		c.unsure.Set(claim.UID, true, 0)
-		return false, createError(err)
+		a.unsure.Set(a.claim.UID, true, 0)
+		return createError(err)
 	}
 }
 
-// quotaReached finds out which of the account's limits is reached, and keeps Karpenter from what has no room.
-func (c *CloudProvider) quotaReached(ctx context.Context, claim *karpv1.NodeClaim, refused string, err error) error {
-	room, limits, readErr := c.vms.Room(ctx)
+// charge remembers a refusal. The log has the request ID, which the status and events must not have.
+func (a *attempt) charge(ctx context.Context, blame availability.Blame, launch availability.Launch, reason string, err error) {
+	until := a.refusals.Refuse(blame, launch.Class, oapi.Summary(err))
+	log.FromContext(ctx).Info("launch is refused", "NodeClaim", klog.KObj(a.claim), "OutscaleNodeClass", klog.KObj(a.nodeClass),
+		"instance-type", launch.Type, "subregion", launch.Subregion, "subnet-id", launch.Subnet, "reason", reason,
+		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())
+}
+
+// missingResource is for a NodeClass that names what Outscale does not find.
+func missingResource(err error) error {
+	return cloudprovider.NewNodeClassNotReadyError(stableError{fmt.Errorf("the %s of the NodeClass does not exist: %w", oapi.MissingResource(err), err)})
+}
+
+// quotaReached finds out which of the account's limits is reached, and keeps Karpenter from what has no room. Where the
+// limits that can be read have room for the launch, the trouble is one of the subnet or of what else the NodeClass asks for
+// (volumes, for instance), and not one of the account's other launches.
+func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, err error) {
+	a.quotas.Lock()
+	defer a.quotas.Unlock()
+	if a.refusals.IsRefused(launch) {
+		return // a launch that was on its way at the same time has read them
+	}
+	room, limits, readErr := a.vms.Room(ctx)
+	left := availability.Room(room)
 	if readErr != nil {
 		// Which limit it is cannot be told: nothing is tried for a while, rather than everything.
-		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded")
+		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(a.claim), "reason", "QuotaExceeded")
+	} else if left.Fits(launch) {
+		a.charge(ctx, availability.Blame{Subnet: launch.Subnet, Class: launch.Class}, launch, "QuotaUnknown", err)
+		a.warn(a.claim, "QuotaExceeded", "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
+		return
 	}
-	c.types.Limit(instancetype.Room(room), refused)
-	c.warn(claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %v", limits, oapi.Summary(err)))
-	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(claim), "reason", "QuotaExceeded", "quotas", limits, "error", err.Error())
-	return cloudprovider.NewInsufficientCapacityError(stableError{fmt.Errorf("a quota of the account is reached (%s): %w", limits, err)})
+	until := a.refusals.Limit(left, launch.Class, oapi.Summary(err))
+	a.warn(a.claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %s", limits, oapi.Summary(err)), oapi.Code(err))
+	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(a.claim), "reason", "QuotaExceeded", "quotas", limits,
+		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())
 }
 
 // stableError has the same text at each refusal of one kind: Karpenter makes events of it, and drops repetitions.
@@ -124,9 +151,11 @@ func createError(err error) error {
 	return cloudprovider.NewCreateError(err, reason, oapi.Summary(err))
 }
 
-func (c *CloudProvider) warn(claim *karpv1.NodeClaim, reason, message string) {
+// warn makes an event. Its repetitions are dropped by what it means: the reason, and what it is about. Numbers in the
+// message change.
+func (c *CloudProvider) warn(claim *karpv1.NodeClaim, reason, message string, about ...string) {
 	c.recorder.Publish(events.Event{
 		InvolvedObject: claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message,
-		DedupeValues: []string{string(claim.UID), message},
+		DedupeValues: append([]string{string(claim.UID), reason}, about...),
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
@@ -32,7 +33,8 @@ func (w *world) restartWithoutPrices(t *testing.T, static ...instancetype.Type) 
 		t.Fatal("the catalogue was read")
 	}
 	vms := vm.NewProvider(api, vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}, vm.Options{TagsInUserData: true}, time.Now)
-	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, static, time.Now),
+	w.refusals = availability.New(time.Now)
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, static), w.refusals,
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
 	return prices
 }

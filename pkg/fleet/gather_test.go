@@ -19,6 +19,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
@@ -303,7 +304,7 @@ func TestShapesAreTheOperatorsGrid(t *testing.T) {
 	for _, bounds := range []v1alpha1.InstanceTypes{{}, {Generations: []int32{6}, Performances: []string{"high"}, VCores: []int32{3}, MemoryPerVCore: []int32{5}}} {
 		class.Spec.InstanceTypes = bounds
 		var want, got []string
-		for _, instanceType := range instancetype.NewProvider(prices, nil, time.Now).List(class) {
+		for _, instanceType := range instancetype.NewProvider(prices, availability.New(time.Now), nil).List(class) {
 			want = append(want, instanceType.Name)
 		}
 		for _, shape := range fleet.Shapes(bounds) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
@@ -20,7 +21,9 @@ func BenchmarkList(b *testing.B) {
 	}
 	nodeClass := &v1alpha1.OutscaleNodeClass{}
 	nodeClass.Status.Subnets = []v1alpha1.Subnet{{ID: "a", Subregion: "eu-west-2a"}, {ID: "b", Subregion: "eu-west-2b"}, {ID: "c", Subregion: "eu-west-2c"}}
-	provider := instancetype.NewProvider(prices, nil, time.Now)
+	refusals := availability.New(time.Now)
+	provider := instancetype.NewProvider(prices, refusals, nil)
+	launch := provider.Launch(nodeClass, "tinav6.c4r8p2", nodeClass.Status.Subnets[0])
 	b.Run("unchanged", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -30,8 +33,8 @@ func BenchmarkList(b *testing.B) {
 	b.Run("reference-rebuilt", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			provider.MarkSoldOut("tinav6.c4r8p2", "eu-west-2a")
-			provider.MarkLaunched("tinav6.c4r8p2", "eu-west-2a")
+			refusals.Refuse(availability.Blame{Type: launch.Type, Subregion: launch.Subregion}, launch.Class, "10001")
+			refusals.Launched(launch)
 			provider.List(nodeClass)
 		}
 	})

@@ -3,7 +3,6 @@ package instancetype
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -14,19 +13,19 @@ import (
 )
 
 // build makes the list of a NodeClass.
-func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass, now time.Time) cloudprovider.InstanceTypes {
+func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
 	offered := p.static
 	if len(offered) == 0 {
 		offered = tina(nodeClass.Spec.InstanceTypes)
 	}
 	out := make(cloudprovider.InstanceTypes, 0, len(offered))
 	for _, t := range offered {
-		out = append(out, p.instanceType(t, nodeClass, now))
+		out = append(out, p.instanceType(t, nodeClass))
 	}
 	return out
 }
 
-func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass, now time.Time) *cloudprovider.InstanceType {
+func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
 	subregions := Subregions(nodeClass)
 	kubelet := nodeClass.Spec.Kubelet.WithDefaults()
 	root := rootVolume(nodeClass)
@@ -34,7 +33,7 @@ func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass, n
 	return &cloudprovider.InstanceType{
 		Name:         t.Name,
 		Requirements: requirements(t, subregions),
-		Offerings:    p.offerings(t, subregions, root, now),
+		Offerings:    p.offerings(t, nodeClass),
 		Capacity:     size,
 		Overhead:     overhead(size, kubelet),
 
@@ -94,7 +93,8 @@ func requirements(t Type, subregions []string) scheduling.Requirements {
 
 // offerings has one offering for each subregion. A type without a price is shown and not available: at price 0 it
 // would always win.
-func (p *Provider) offerings(t Type, subregions []string, root volume, now time.Time) cloudprovider.Offerings {
+func (p *Provider) offerings(t Type, nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Offerings {
+	root, subregions := rootVolume(nodeClass), Subregions(nodeClass)
 	price, known := t.Price, t.Price > 0
 	if !known {
 		price, known = p.prices.VM(t.Generation, t.Performance, t.VCores, t.MemoryGiB)
@@ -109,8 +109,27 @@ func (p *Provider) offerings(t Type, subregions []string, root volume, now time.
 				scheduling.NewRequirement(corev1.LabelTopologyZone, corev1.NodeSelectorOpIn, subregion),
 			),
 			Price:     price + volumePrice,
-			Available: known && !p.unavailable.has(t, subregion, now),
+			Available: known && p.canPlace(t, nodeClass, subregion),
 		})
+	}
+	return out
+}
+
+// canPlace reports whether a subnet of the subregion can take a VM of the type, as far as is known.
+func (p *Provider) canPlace(t Type, nodeClass *v1alpha1.OutscaleNodeClass, subregion string) bool {
+	return slices.ContainsFunc(Usable(nodeClass), func(subnet v1alpha1.Subnet) bool {
+		return subnet.Subregion == subregion && !p.refusals.IsRefused(launch(nodeClass, t, subnet))
+	})
+}
+
+// Usable returns the subnets that had a free address when they were last read.
+func Usable(nodeClass *v1alpha1.OutscaleNodeClass) []v1alpha1.Subnet {
+	var out []v1alpha1.Subnet
+	for _, subnet := range nodeClass.Status.Subnets {
+		if subnet.AvailableIPs == nil || *subnet.AvailableIPs > 0 {
+			subnet.AvailableIPs = nil // how many there are changes nothing that is built from it
+			out = append(out, subnet)
+		}
 	}
 	return out
 }

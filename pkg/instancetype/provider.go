@@ -5,24 +5,23 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 )
 
 // maxBuilt bounds the memory for NodeClasses that no longer exist.
 const maxBuilt = 64
 
-// Provider builds instance types and remembers which of them cannot be had at the moment.
+// Provider builds instance types from sizes, prices and what Outscale refused lately.
 type Provider struct {
-	prices      *pricing.Provider
-	static      []Type
-	now         func() time.Time
-	unavailable *unavailable
+	prices   *pricing.Provider
+	refusals *availability.Memory
+	static   []Type
 
 	mu    sync.Mutex
 	built map[types.UID]built
@@ -35,19 +34,15 @@ type built struct {
 }
 
 // NewProvider returns a provider. Static types, if there are any, replace the grid of every NodeClass.
-func NewProvider(prices *pricing.Provider, static []Type, now func() time.Time) *Provider {
-	return &Provider{
-		prices: prices, static: static, now: now,
-		unavailable: newUnavailable(), built: map[types.UID]built{},
-	}
+func NewProvider(prices *pricing.Provider, refusals *availability.Memory, static []Type) *Provider {
+	return &Provider{prices: prices, refusals: refusals, static: static, built: map[types.UID]built{}}
 }
 
 // List returns all types of the NodeClass, also those without an available offering. The slice is the caller's, which
 // Karpenter sorts; its elements are shared and never changed: Karpenter computes from each of them once, so that a
 // change of price or availability needs new ones.
 func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
-	now := p.now()
-	key := fmt.Sprint(nodeClass.Generation, Subregions(nodeClass), p.prices.Epoch(), p.unavailable.current(now))
+	key := fmt.Sprint(nodeClass.Generation, Subregions(nodeClass), Usable(nodeClass), p.prices.Epoch(), p.refusals.Epoch())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.built[nodeClass.UID]
@@ -55,16 +50,35 @@ func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Ins
 		if len(p.built) > maxBuilt { // NodeClasses come and go; the few that are in use are built anew
 			clear(p.built)
 		}
-		b = built{key: key, list: p.build(nodeClass, now)}
+		b = built{key: key, list: p.build(nodeClass)}
 		p.built[nodeClass.UID] = b
 	}
 	return slices.Clone(b.list)
 }
 
-// IsAvailable reports whether nothing is known at this moment that speaks against a launch.
-func (p *Provider) IsAvailable(name, subregion string) bool {
+// Launch is the launch of a type in a subnet, as the memory of refusals knows it.
+func (p *Provider) Launch(nodeClass *v1alpha1.OutscaleNodeClass, name string, subnet v1alpha1.Subnet) availability.Launch {
 	t, ok := p.find(name)
-	return !ok || !p.unavailable.has(t, subregion, p.now())
+	if !ok {
+		t.Name = name
+	}
+	return launch(nodeClass, t, subnet)
+}
+
+func launch(nodeClass *v1alpha1.OutscaleNodeClass, t Type, subnet v1alpha1.Subnet) availability.Launch {
+	return availability.Launch{
+		Type:      t.Name,
+		VCores:    t.VCores,
+		MemoryGiB: t.MemoryGiB,
+		Subregion: subnet.Subregion,
+		Subnet:    subnet.ID,
+		Class:     Class(nodeClass),
+	}
+}
+
+// Class is the present generation of a NodeClass, as the memory of refusals knows it.
+func Class(nodeClass *v1alpha1.OutscaleNodeClass) availability.Class {
+	return availability.Class{Name: nodeClass.Name, UID: nodeClass.UID, Generation: nodeClass.Generation}
 }
 
 // AwaitsPrice reports whether a type cannot be had only because no price catalogue was read since the start.
@@ -82,7 +96,7 @@ func (p *Provider) Describe(name string, nodeClass *v1alpha1.OutscaleNodeClass) 
 	if !ok {
 		return nil
 	}
-	return p.instanceType(t, nodeClass, p.now())
+	return p.instanceType(t, nodeClass)
 }
 
 // find returns a type by its name: a static one, or a tina type.
@@ -91,28 +105,4 @@ func (p *Provider) find(name string) (Type, bool) {
 		return p.static[i], true
 	}
 	return Parse(name)
-}
-
-// MarkSoldOut keeps a type out of a subregion for a while: Outscale has no room for it.
-func (p *Provider) MarkSoldOut(name, subregion string) {
-	p.unavailable.mark(place{name, subregion}, p.now(), soldOutFor, soldOutAtMost)
-}
-
-// MarkUnsold keeps a type out everywhere for long: Outscale does not know it.
-func (p *Provider) MarkUnsold(name string) {
-	p.unavailable.mark(place{name, ""}, p.now(), unsoldFor, unsoldFor)
-}
-
-// MarkLaunched forgets earlier refusals of a type in a subregion.
-func (p *Provider) MarkLaunched(name, subregion string) {
-	p.unavailable.clear(place{name, subregion})
-}
-
-// Limit keeps out what the account's quotas have no room for, for two minutes. Refused is the type that Outscale just
-// refused: where the numbers would have room for it, they are not the whole truth, and nothing is launched.
-func (p *Provider) Limit(room Room, refused string) {
-	if t, ok := p.find(refused); !ok || room.fits(t) {
-		room = Room{}
-	}
-	p.unavailable.limit(room, p.now().Add(quotaFor))
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
@@ -23,6 +24,8 @@ type world struct {
 	clock  *clocktesting.FakeClock
 	prices *pricing.Provider
 	types  *instancetype.Provider
+
+	refusals *availability.Memory
 }
 
 func newWorld(t *testing.T, static ...instancetype.Type) *world {
@@ -39,7 +42,8 @@ func newWorld(t *testing.T, static ...instancetype.Type) *world {
 		t.Fatal(err)
 	}
 	w.prices = pricing.NewProvider(api, w.clock.Now)
-	w.types = instancetype.NewProvider(w.prices, static, w.clock.Now)
+	w.refusals = availability.New(w.clock.Now)
+	w.types = instancetype.NewProvider(w.prices, w.refusals, static)
 	w.load()
 	return w
 }
@@ -49,6 +53,14 @@ func (w *world) load() {
 	if err := w.prices.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *world) soldOut(name, subregion string) {
+	w.refusals.Refuse(availability.Blame{Type: name, Subregion: subregion}, availability.Class{}, "10001")
+}
+
+func (w *world) launched(name, subregion string) {
+	w.refusals.Launched(w.types.Launch(nodeClass(), name, v1alpha1.Subnet{ID: "subnet-of-" + subregion, Subregion: subregion}))
 }
 
 func nodeClass() *v1alpha1.OutscaleNodeClass {

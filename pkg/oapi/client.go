@@ -115,6 +115,14 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 	}
 }
 
+type beforeSend struct{}
+
+// BeforeSend returns a context whose calls ask check when the rate limit lets them go. Its error keeps the call back:
+// what was true when a call began to wait may not be true any more.
+func BeforeSend(ctx context.Context, check func() error) context.Context {
+	return context.WithValue(ctx, beforeSend{}, check)
+}
+
 // once makes one attempt.
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
@@ -123,6 +131,11 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
 	}
 	c.metrics.waited(time.Since(waiting))
+	if check, ok := ctx.Value(beforeSend{}).(func() error); ok {
+		if err := check(); err != nil {
+			return none, &Error{Call: name, cause: fmt.Errorf("%w: %w", errNotSent, err)}
+		}
+	}
 	// The breaker comes last: a call that waited for its turn must not be sent when the one before it was refused.
 	leave, err := c.breaker.enter(ctx, name)
 	if err != nil {

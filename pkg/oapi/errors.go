@@ -207,6 +207,9 @@ func IsRefusedID(err error) bool {
 	return (n >= 4000 && n < 5000 || IsVMNotFound(err)) && !IsRetryable(err) && !IsUnauthorized(err) && !IsPageToken(err)
 }
 
+// MissingSubnet is what MissingResource returns for a subnet, of which a NodeClass can have several.
+const MissingSubnet = "subnet"
+
 // MissingResource returns which resource of a NodeClass a CreateVms did not find: "image", "subnet", "security group",
 // "keypair" or "snapshot", or "" when the error is another one.
 func MissingResource(err error) string {
@@ -218,7 +221,7 @@ func MissingResource(err error) string {
 	case "5054":
 		return "snapshot"
 	case "5057":
-		return "subnet"
+		return MissingSubnet
 	case "5071":
 		return "keypair"
 	default:

@@ -140,6 +140,21 @@ func (r *Region) free(s *subnet) int {
 	return s.size() - taken
 }
 
+// FillSubnet takes every free address of a subnet, as load balancers and machines of others do. It panics for an unknown ID.
+func (r *Region) FillSubnet(id string) {
+	r.lock()
+	defer r.unlock()
+	s, err := r.world.subnet(id)
+	if err != nil {
+		panic(err)
+	}
+	for r.free(s) > 0 {
+		if err := r.allocate(&nic{subnet: s}); err != nil {
+			panic(err)
+		}
+	}
+}
+
 // allocate takes the lowest free address of a subnet.
 func (r *Region) allocate(n *nic) error {
 	base := n.subnet.prefix.Masked().Addr().As4()

@@ -19,6 +19,8 @@ const (
 	ConditionKeypairReady = "KeypairReady"
 	// ConditionTalosReady is about spec.talos and spec.kubelet: a machine config can be rendered and is valid.
 	ConditionTalosReady = "TalosReady"
+	// ConditionLaunchReady is about the launches of the class: false while Outscale refuses them for what the class asks for.
+	ConditionLaunchReady = "LaunchReady"
 )
 
 // OutscaleNodeClassStatus is what the provider found.
@@ -51,15 +53,20 @@ type Subnet struct {
 	// CIDR is the subnet's range of addresses.
 	// +optional
 	CIDR string `json:"cidr,omitempty"`
-	// AvailableIPs is how many addresses were free when it was last read.
+	// AvailableIPs is how many addresses were free when it was last read. Nothing is launched in a subnet that has none.
 	// +optional
-	AvailableIPs int32 `json:"availableIps,omitempty"`
+	AvailableIPs *int32 `json:"availableIps,omitempty"`
 }
 
 // StatusConditions gives access to the conditions, as Karpenter wants it.
 func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.ConditionSet {
 	return status.NewReadyConditions(
-		ConditionImageReady, ConditionSubnetsReady, ConditionSecurityGroupsReady, ConditionKeypairReady, ConditionTalosReady,
+		ConditionImageReady,
+		ConditionSubnetsReady,
+		ConditionSecurityGroupsReady,
+		ConditionKeypairReady,
+		ConditionTalosReady,
+		ConditionLaunchReady,
 	).For(in, opts...)
 }
 

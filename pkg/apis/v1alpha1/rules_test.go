@@ -227,7 +227,7 @@ func testStatus(t *testing.T, kube client.Client) {
 	if err := kube.Create(t.Context(), created); err != nil {
 		t.Fatal(err)
 	}
-	created.Status.Subnets = []v1alpha1.Subnet{{ID: "subnet-1a2b3c4d", Subregion: "eu-west-2a", CIDR: "10.0.1.0/24", AvailableIPs: 7}}
+	created.Status.Subnets = []v1alpha1.Subnet{{ID: "subnet-1a2b3c4d", Subregion: "eu-west-2a", CIDR: "10.0.1.0/24", AvailableIPs: new(int32(7))}}
 	created.StatusConditions().SetTrue(v1alpha1.ConditionImageReady)
 	created.StatusConditions().SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigInvalid", "machine.token is missing")
 	want := created.Status.DeepCopy()

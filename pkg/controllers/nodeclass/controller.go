@@ -1,15 +1,17 @@
-// Package nodeclass tells in the status of an OutscaleNodeClass whether it can be used, and which field is wrong if not.
+// Package nodeclass keeps the status of an OutscaleNodeClass: whether it can be used, and which field is wrong if not.
 package nodeclass
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/awslabs/operatorpkg/reasonable"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	controllerruntime "sigs.k8s.io/controller-runtime"
@@ -17,23 +19,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 )
 
 const (
 	// every is how often a class that is ready is looked at again, and soon one that is not.
 	every = 5 * time.Minute
 	soon  = 30 * time.Second
+	// full is the pace for a class with a subnet that has no free address.
+	full = time.Minute
 )
 
 // Controller looks up what a NodeClass names. Create only reads its result.
@@ -43,12 +47,15 @@ type Controller struct {
 	// uncached reads Secrets.
 	uncached  client.Reader
 	discovery *discovery.Provider
+	refusals  *availability.Memory
 	recorder  events.Recorder
 }
 
 // NewController returns the controller. Uncached must read from the API server.
-func NewController(clk clock.Clock, kube client.Client, uncached client.Reader, disco *discovery.Provider, recorder events.Recorder) *Controller {
-	return &Controller{clock: clk, kube: kube, uncached: uncached, discovery: disco, recorder: recorder}
+func NewController(clk clock.Clock, kube client.Client, uncached client.Reader, disco *discovery.Provider,
+	refusals *availability.Memory, recorder events.Recorder,
+) *Controller {
+	return &Controller{clock: clk, kube: kube, uncached: uncached, discovery: disco, refusals: refusals, recorder: recorder}
 }
 
 func (c *Controller) Name() string { return "nodeclass" }
@@ -84,14 +91,24 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if failed != nil {
 		return reconcile.Result{}, failed
 	}
-	return reconcile.Result{RequeueAfter: pause(nodeClass)}, nil
+	return reconcile.Result{RequeueAfter: c.pause(nodeClass)}, nil
 }
 
-func pause(nodeClass *v1alpha1.OutscaleNodeClass) time.Duration {
-	if nodeClass.StatusConditions().IsTrue(rootCondition) {
+// pause is the time until the class is looked at again.
+func (c *Controller) pause(nodeClass *v1alpha1.OutscaleNodeClass) time.Duration {
+	conditions := nodeClass.StatusConditions()
+	isFull := func(subnet v1alpha1.Subnet) bool { return subnet.AvailableIPs != nil && *subnet.AvailableIPs == 0 }
+	switch {
+	case conditions.Get(v1alpha1.ConditionLaunchReady).IsFalse():
+		_, until := c.refusals.OfClass(instancetype.Class(nodeClass))
+		return max(time.Second, min(every, until.Sub(c.clock.Now())))
+	case !conditions.IsTrue(rootCondition):
+		return soon
+	case slices.ContainsFunc(nodeClass.Status.Subnets, isFull): // nothing is launched there until a read shows a free address
+		return full
+	default:
 		return every + rand.N(every/5) //nolint:gosec // jitter needs no cryptography
 	}
-	return soon
 }
 
 func (c *Controller) patchStatus(ctx context.Context, stored, changed *v1alpha1.OutscaleNodeClass) error {
@@ -114,30 +131,19 @@ func (c *Controller) report(ctx context.Context, before, after *v1alpha1.Outscal
 	log.FromContext(ctx).Info("readiness of NodeClass changed", "OutscaleNodeClass", klog.KObj(after), "ready", string(is.Status), "reason", is.Reason, "message", after.Trouble())
 }
 
-// Register watches NodeClasses, and NodeClaims that go without ever having had a VM: after a launch that Outscale
-// refused because something is missing, the NodeClaim is deleted, and the class should say what is missing. The others
-// matter to a class that is being deleted only, which looks by itself.
+// Register watches NodeClasses, and hears of launches that were refused: the class says what Outscale says of them. A
+// refusal is heard of once for each step of its back-off, so that a storm of launches costs no reads.
 func (c *Controller) Register(_ context.Context, m manager.Manager) error {
-	gone := predicate.Funcs{
-		DeleteFunc: func(e event.DeleteEvent) bool {
-			claim, ok := e.Object.(*karpv1.NodeClaim)
-			return ok && claim.Status.ProviderID == ""
-		},
-		CreateFunc:  func(event.CreateEvent) bool { return false },
-		UpdateFunc:  func(event.UpdateEvent) bool { return false },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-	toClass := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
-		claim, ok := o.(*karpv1.NodeClaim)
-		if !ok || !v1alpha1.IsOurs(claim) {
-			return nil
-		}
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: claim.Spec.NodeClassRef.Name}}}
+	refused := source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		c.refusals.Subscribe(func(class string) {
+			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: class}})
+		})
+		return nil
 	})
 	return controllerruntime.NewControllerManagedBy(m).
 		Named(c.Name()).
 		For(&v1alpha1.OutscaleNodeClass{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&karpv1.NodeClaim{}, toClass, builder.WithPredicates(gone)).
+		WatchesRawSource(refused).
 		WithOptions(controller.Options{RateLimiter: reasonable.RateLimiter(), MaxConcurrentReconciles: 4}).
 		Complete(c)
 }

@@ -3,6 +3,7 @@ package nodeclass_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
@@ -28,7 +30,7 @@ func reconcileOnce(t *testing.T, region *oapitest.Region, objects ...client.Obje
 	kube := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.OutscaleNodeClass{}).Build()
 	controller := nodeclass.NewController(clock.RealClock{}, kube, kube,
-		discovery.NewProvider(account.Client(t, region)), events.NewRecorder(record.NewFakeRecorder(100)))
+		discovery.NewProvider(account.Client(t, region)), availability.New(time.Now), events.NewRecorder(record.NewFakeRecorder(100)))
 	_, reconcileErr := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "default"}})
 	stored := &v1alpha1.OutscaleNodeClass{}
 	if err := kube.Get(t.Context(), client.ObjectKey{Name: "default"}, stored); err != nil {

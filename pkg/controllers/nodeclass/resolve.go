@@ -34,12 +34,28 @@ func couldNotLook(nodeClass *v1alpha1.OutscaleNodeClass, condition, message stri
 
 // resolve checks every field of the spec and sets one condition for each. The error is about what could not be looked at.
 func (c *Controller) resolve(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
+	c.resolveLaunches(nodeClass)
 	return errors.Join(
 		c.resolveImage(ctx, nodeClass),
 		c.resolveSubnets(ctx, nodeClass),
 		c.resolveKeypair(ctx, nodeClass),
 		c.resolveTalos(ctx, nodeClass),
 	)
+}
+
+// resolveLaunches shows what Outscale says of the last launches. Once the time of a refusal has passed the class can be
+// used again: the next launch goes alone, and its answer decides.
+func (c *Controller) resolveLaunches(nodeClass *v1alpha1.OutscaleNodeClass) {
+	conditions := nodeClass.StatusConditions()
+	why, until := c.refusals.OfClass(instancetype.Class(nodeClass))
+	switch {
+	case why == "":
+		conditions.SetTrue(v1alpha1.ConditionLaunchReady)
+	case c.clock.Now().Before(until):
+		conditions.SetFalse(v1alpha1.ConditionLaunchReady, "LaunchRefused", "Outscale refuses to launch VMs of this class, change what it names: "+why)
+	default:
+		conditions.SetTrueWithReason(v1alpha1.ConditionLaunchReady, "LaunchRetried", "the last launch was refused, the next one is a trial: "+why)
+	}
 }
 
 func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.OutscaleNodeClass) error {
@@ -100,7 +116,7 @@ func (c *Controller) resolveSubnets(ctx context.Context, nodeClass *v1alpha1.Out
 func statusOf(found []discovery.Subnet) []v1alpha1.Subnet {
 	var out []v1alpha1.Subnet
 	for _, s := range found {
-		out = append(out, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: s.AvailableIPs})
+		out = append(out, v1alpha1.Subnet{ID: s.ID, Subregion: s.Subregion, CIDR: s.CIDR, AvailableIPs: new(s.AvailableIPs)})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
@@ -92,7 +94,8 @@ func TestAForbiddenSecretIsNamedWithTheValueOfTheChart(t *testing.T) {
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name, nil)
 		},
 	})
-	controller := nodeclass.NewController(clock.RealClock{}, kube, forbidden, discovery.NewProvider(account.Client(t, region)), events.NewRecorder(record.NewFakeRecorder(100)))
+	controller := nodeclass.NewController(clock.RealClock{}, kube, forbidden, discovery.NewProvider(account.Client(t, region)),
+		availability.New(time.Now), events.NewRecorder(record.NewFakeRecorder(100)))
 	if _, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "default"}}); err != nil {
 		t.Errorf("error %v: it is no outage, and each quick retry costs reads of the cloud", err)
 	}
