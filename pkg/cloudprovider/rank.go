@@ -19,7 +19,7 @@ var errNothingFits = errors.New("no instance type of the NodeClass that fits the
 
 // candidate is one type in one subnet.
 type candidate struct {
-	instanceType        *cloudprovider.InstanceType
+	instanceType *cloudprovider.InstanceType
 	subnet       v1alpha1.Subnet
 	price        float64
 	// available is false for what was refused lately: such a candidate is not tried, but may have been.

@@ -24,5 +24,9 @@ func (c *CloudProvider) GetInstanceTypes(ctx context.Context, nodePool *karpv1.N
 	if !slices.ContainsFunc(list, func(t *cloudprovider.InstanceType) bool { return !c.types.AwaitsPrice(t.Name) }) {
 		return nil, fmt.Errorf("listing instance types of NodePool %q: %w", nodePool.Name, errNoPrices)
 	}
+	if !slices.ContainsFunc(list, func(t *cloudprovider.InstanceType) bool { return c.types.HasPrice(t.Name) }) {
+		return nil, fmt.Errorf("listing instance types of NodePool %q: none of the %d types of spec.instanceTypes of OutscaleNodeClass %q has a price: "+
+			"Outscale does not sell them", nodePool.Name, len(list), nodeClass.Name)
+	}
 	return list, nil
 }

@@ -1,4 +1,4 @@
-// Package discovery finds the image, subnets, security groups and keypair that a NodeClass names.
+// Package discovery finds the image, snapshots, subnets, security groups and keypair that a NodeClass names.
 package discovery
 
 import (
@@ -87,6 +87,19 @@ func (p *Provider) SecurityGroups(ctx context.Context, ids []string) ([]Security
 	return out, nil
 }
 
+// Snapshots returns the size in GiB of those of the snapshots that exist.
+func (p *Provider) Snapshots(ctx context.Context, ids []string) (map[string]int32, error) {
+	found, err := p.api.ReadSnapshots(ctx, osc.FiltersSnapshot{SnapshotIds: &ids})
+	if err != nil {
+		return nil, ignoreMissing("looking for snapshots", strings.Join(ids, ", "), err)
+	}
+	out := map[string]int32{}
+	for _, s := range found {
+		out[s.GetSnapshotId()] = s.GetVolumeSize()
+	}
+	return out, nil
+}
+
 // HasKeypair reports whether the account has the keypair.
 func (p *Provider) HasKeypair(ctx context.Context, name string) (bool, error) {
 	found, err := p.api.ReadKeypairs(ctx, osc.FiltersKeypair{KeypairNames: &[]string{name}})
@@ -102,13 +115,16 @@ func ignoreMissing(doing, what string, err error) error {
 	return fmt.Errorf("%s %s: %w", doing, what, err)
 }
 
+// nameVersion finds the version in the name that Talos gives its images.
+var nameVersion = regexp.MustCompile(`(?i)^talos-.*?(v\d+\.\d+\.\d+)`)
+
 func talosVersion(image osc.Image) string {
 	for _, tag := range image.GetTags() {
 		if tag.Key == "talos.dev/version" {
 			return tag.Value
 		}
 	}
-	if match := regexp.MustCompile(`(?i)^talos-.*?(v\d+\.\d+\.\d+)`).FindStringSubmatch(image.GetImageName()); match != nil {
+	if match := nameVersion.FindStringSubmatch(image.GetImageName()); match != nil {
 		return match[1]
 	}
 	return ""

@@ -107,6 +107,10 @@ func TestMissingIsNotAnErrorAndAnErrorIsNotMissing(t *testing.T) {
 			found, err := provider.SecurityGroups(ctx, []string{"sg-00000000"})
 			return len(found) > 0, err
 		}},
+		{"ReadSnapshots", "5054", "snap-00000000", func() (bool, error) {
+			found, err := provider.Snapshots(ctx, []string{"snap-00000000"})
+			return len(found) > 0, err
+		}},
 		{"ReadKeypairs", "5071", "nobody", func() (bool, error) { return provider.HasKeypair(ctx, "nobody") }},
 	}
 	for _, l := range lookups {

@@ -33,9 +33,11 @@ func TestListIsTheCallersAndItsElementsAreShared(t *testing.T) {
 // Karpenter computes what is available once per element: a change must bring new ones.
 func TestEachChangeBringsNewElements(t *testing.T) {
 	for name, change := range map[string]func(*world){
-		"sold out":  func(w *world) { w.soldOut(small, "eu-west-2a") },
-		"unsold":    func(w *world) { w.refusals.Refuse(availability.Blame{Type: small}, availability.Class{}, "5024") },
-		"quota":     func(w *world) { w.refusals.Limit(availability.Room{VMs: 0, VCores: -1, MemoryGiB: -1}, availability.Class{}, "10042") },
+		"sold out": func(w *world) { w.soldOut(small, "eu-west-2a") },
+		"unsold":   func(w *world) { w.refusals.Refuse(availability.Blame{Type: small}, availability.Class{}, "5024") },
+		"quota": func(w *world) {
+			w.refusals.Limit(availability.Room{VMs: 0, VCores: -1, MemoryGiB: -1}, availability.Class{}, "10042")
+		},
 		"new price": func(w *world) { w.load() },
 	} {
 		w := newWorld(t)
@@ -195,7 +197,9 @@ func TestASubnetThatIsFullIsNotOnOffer(t *testing.T) {
 		"a launch was refused": func(w *world, class *v1alpha1.OutscaleNodeClass) {
 			w.refusals.Refuse(availability.Blame{Subnet: "subnet-1"}, instancetype.Class(class), "10021")
 		},
-		"a read shows no free address": func(_ *world, class *v1alpha1.OutscaleNodeClass) { class.Status.Subnets[0].AvailableIPs = new(int32(0)) },
+		"a read shows no free address": func(_ *world, class *v1alpha1.OutscaleNodeClass) {
+			class.Status.Subnets[0].AvailableIPs = new(int32(0))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -90,6 +90,16 @@ func (p *Provider) AwaitsPrice(name string) bool {
 	return ok && t.Price <= 0
 }
 
+// HasPrice reports whether the price of a type is known: one that has none is not sold, or not under this name.
+func (p *Provider) HasPrice(name string) bool {
+	t, ok := p.find(name)
+	if !ok || t.Price > 0 {
+		return ok
+	}
+	_, known := p.prices.VM(t.Generation, t.Performance, t.VCores, t.MemoryGiB)
+	return known
+}
+
 // Describe returns a type that need not be among those of the NodeClass, or nil when its name does not tell its size.
 func (p *Provider) Describe(name string, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
 	t, ok := p.find(name)

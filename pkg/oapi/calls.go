@@ -113,6 +113,14 @@ func (c *Client) ReadSecurityGroups(ctx context.Context, filters osc.FiltersSecu
 	return response.GetSecurityGroups(), err
 }
 
+// ReadSnapshots reads snapshots.
+func (c *Client) ReadSnapshots(ctx context.Context, filters osc.FiltersSnapshot) ([]osc.Snapshot, error) {
+	response, err := call(ctx, c, "ReadSnapshots", func(ctx context.Context) (osc.ReadSnapshotsResponse, *http.Response, error) {
+		return c.sdk.SnapshotApi.ReadSnapshots(ctx).ReadSnapshotsRequest(osc.ReadSnapshotsRequest{Filters: &filters}).Execute()
+	})
+	return response.GetSnapshots(), err
+}
+
 // ReadKeypairs reads keypairs.
 func (c *Client) ReadKeypairs(ctx context.Context, filters osc.FiltersKeypair) ([]osc.Keypair, error) {
 	response, err := call(ctx, c, "ReadKeypairs", func(ctx context.Context) (osc.ReadKeypairsResponse, *http.Response, error) {

@@ -24,6 +24,7 @@ func actions() map[string]action {
 		"ReadNets":               typed(readNets),
 		"ReadSecurityGroups":     typed(readSecurityGroups),
 		"ReadKeypairs":           typed(readKeypairs),
+		"ReadSnapshots":          typed(readSnapshots),
 		"ReadVolumes":            typed(readVolumes),
 		"ReadNics":               typed(readNics),
 		"ReadQuotas":             typed(readQuotas),

@@ -16,10 +16,12 @@ type Fixture struct {
 	ControlPlaneSecurityGroupID string
 	ImageID, OldImageID         string
 	OtherImageID                string
-	KeypairName, ClusterID      string
-	AccessKey, SecretKey        string
-	AccountID                   string
-	ControlPlane                []string
+	// SnapshotID is what the image boots from.
+	SnapshotID             string
+	KeypairName, ClusterID string
+	AccessKey, SecretKey   string
+	AccountID              string
+	ControlPlane           []string
 }
 
 // Subnet is one subnet of the net of the cluster.
@@ -114,6 +116,7 @@ func (r *Region) populateImages(now time.Time) {
 	newer := r.addImage("talos-"+talosVersion+"-amd64", accountID, now.Add(-firstUserImage), talos(talosVersion))
 	other := r.addImage("Ubuntu-24.04-2026.01", outscaleAccount, now.Add(-30*firstUserImage), nil)
 	r.fixture.OldImageID, r.fixture.ImageID, r.fixture.OtherImageID = older, newer, other
+	r.fixture.SnapshotID = snapshotOf(r.world.images[1])
 }
 
 func (r *Region) addImage(name, account string, created time.Time, tags map[string]string) string {

@@ -53,6 +53,46 @@ func (w *world) snapshotGiB(id string) (int32, error) {
 	return 0, fail("5054", "the snapshot %s does not exist", id)
 }
 
+// SetImageSize makes the snapshot that an image boots from as large as that. It panics for an unknown ID.
+func (r *Region) SetImageSize(id string, gib int32) {
+	r.lock()
+	defer r.unlock()
+	i, err := r.world.image(id)
+	if err != nil {
+		panic(err)
+	}
+	for _, m := range i.value.GetBlockDeviceMappings() {
+		if m.GetDeviceName() == rootDevice {
+			m.Bsu.VolumeSize = new(gib)
+		}
+	}
+}
+
+// readSnapshots lists what the images boot from: the region has no other snapshots.
+func readSnapshots(r *Region, c *call, q query) (reply, error) {
+	items := make([]osc.Snapshot, 0, len(r.world.images))
+	for _, i := range r.world.images {
+		root := i.root()
+		items = append(items, osc.Snapshot{
+			AccountId: i.value.AccountId, AccountAlias: i.value.AccountAlias, CreationDate: i.value.CreationDate,
+			Description: i.value.Description, PermissionsToCreateVolume: i.value.PermissionsToLaunch, Progress: new(int32(100)),
+			SnapshotId: root.SnapshotId, State: new("completed"), Tags: &[]osc.ResourceTag{}, VolumeSize: root.VolumeSize,
+		})
+	}
+	return read(r, c, q, list[osc.Snapshot]{
+		name: "Snapshots", items: items, key: func(s osc.Snapshot) string { return s.GetSnapshotId() }, filter: snapshotFilters(),
+	})
+}
+
+func snapshotFilters() filters[osc.Snapshot] {
+	return filters[osc.Snapshot]{paths: tagPaths(map[string]string{
+		"AccountAliases": "AccountAlias", "AccountIds": "AccountId", "ClientTokens": "ClientToken", "Descriptions": "Description",
+		"PermissionsToCreateVolumeAccountIds":       "PermissionsToCreateVolume.AccountIds",
+		"PermissionsToCreateVolumeGlobalPermission": "PermissionsToCreateVolume.GlobalPermission",
+		"Progresses": "Progress", "SnapshotIds": "SnapshotId", "States": "State", "VolumeIds": "VolumeId", "VolumeSizes": "VolumeSize",
+	})}
+}
+
 func readImages(r *Region, c *call, q query) (reply, error) {
 	items := make([]osc.Image, 0, len(r.world.images))
 	for _, i := range r.world.images {

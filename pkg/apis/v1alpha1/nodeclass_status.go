@@ -11,6 +11,8 @@ import (
 const (
 	// ConditionImageReady is about spec.imageId.
 	ConditionImageReady = "ImageReady"
+	// ConditionVolumesReady is about spec.blockDeviceMappings.
+	ConditionVolumesReady = "VolumesReady"
 	// ConditionSubnetsReady is about spec.subnetIds.
 	ConditionSubnetsReady = "SubnetsReady"
 	// ConditionSecurityGroupsReady is about spec.securityGroupIds.
@@ -62,6 +64,7 @@ type Subnet struct {
 func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.ConditionSet {
 	return status.NewReadyConditions(
 		ConditionImageReady,
+		ConditionVolumesReady,
 		ConditionSubnetsReady,
 		ConditionSecurityGroupsReady,
 		ConditionKeypairReady,

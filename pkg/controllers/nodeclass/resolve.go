@@ -37,6 +37,7 @@ func (c *Controller) resolve(ctx context.Context, nodeClass *v1alpha1.OutscaleNo
 	c.resolveLaunches(nodeClass)
 	return errors.Join(
 		c.resolveImage(ctx, nodeClass),
+		c.resolveVolumes(ctx, nodeClass),
 		c.resolveSubnets(ctx, nodeClass),
 		c.resolveKeypair(ctx, nodeClass),
 		c.resolveTalos(ctx, nodeClass),
@@ -79,6 +80,12 @@ func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.Outsc
 				"spec.blockDeviceMappings[%d].bsu.volumeSize: %d GiB is less than the %d GiB of image %s", i, mapping.BSU.VolumeSize, image.RootGiB, image.ID))
 			return nil
 		}
+	}
+	if len(nodeClass.Spec.BlockDeviceMappings) == 0 && image.RootGiB > instancetype.DefaultRootGiB {
+		conditions.SetFalse(v1alpha1.ConditionImageReady, "RootTooSmall", fmt.Sprintf(
+			"spec.blockDeviceMappings: the default root volume of %d GiB is less than the %d GiB of image %s: add %s with a larger volumeSize",
+			instancetype.DefaultRootGiB, image.RootGiB, image.ID, instancetype.RootDevice))
+		return nil
 	}
 	conditions.SetTrue(v1alpha1.ConditionImageReady)
 	return nil

@@ -108,3 +108,46 @@ func TestAForbiddenSecretIsNamedWithTheValueOfTheChart(t *testing.T) {
 		t.Errorf("TalosReady is %s: %q", talos.Status, talos.Message)
 	}
 }
+
+func TestAVolumeThatCannotBeMadeIsNamed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		bsu  v1alpha1.BSU
+		says string
+	}{
+		"no such snapshot":             {v1alpha1.BSU{SnapshotID: "snap-deadbeef"}, "spec.blockDeviceMappings[1].bsu.snapshotId: the account sees no snapshot snap-deadbeef"},
+		"smaller than the snapshot":    {v1alpha1.BSU{VolumeSize: 1}, "spec.blockDeviceMappings[1].bsu.volumeSize: 1 GiB is less than"},
+		"as large as the snapshot":     {v1alpha1.BSU{VolumeSize: 10}, ""},
+		"the size that a snapshot has": {v1alpha1.BSU{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			region := &oapitest.Region{}
+			class := newNodeClass(region)
+			if tt.bsu.SnapshotID == "" {
+				tt.bsu.SnapshotID = region.Fixture().SnapshotID
+			}
+			class.Spec.BlockDeviceMappings = []v1alpha1.BlockDeviceMapping{
+				{DeviceName: "/dev/sda1", BSU: v1alpha1.BSU{VolumeSize: 50}}, {DeviceName: "/dev/sdb", BSU: tt.bsu},
+			}
+			got, err := reconcileOnce(t, region, class, workerconfig.Secret(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			volumes := got.StatusConditions().Get(v1alpha1.ConditionVolumesReady)
+			if got.StatusConditions().IsTrue("Ready") != (tt.says == "") || !strings.Contains(volumes.Message, tt.says) {
+				t.Errorf("VolumesReady is %s: %q, want %q", volumes.Status, volumes.Message, tt.says)
+			}
+		})
+	}
+}
+
+func TestAnImageLargerThanTheDefaultRootIsNamed(t *testing.T) {
+	region := &oapitest.Region{}
+	region.SetImageSize(region.Fixture().ImageID, 60)
+	got, err := reconcileOnce(t, region, newNodeClass(region), workerconfig.Secret(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image := got.StatusConditions().Get(v1alpha1.ConditionImageReady); !image.IsFalse() || !strings.Contains(image.Message, "60 GiB") {
+		t.Errorf("ImageReady is %s: %q, want it false: CreateVms refuses a root below the image", image.Status, image.Message)
+	}
+}
