@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
+	"k8s.io/apimachinery/pkg/types"
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
@@ -29,6 +31,10 @@ type config struct {
 	repairs                cloudprovider.RepairTimes
 	instanceTypes          []instancetype.Type
 
+	// keepPrices is the ConfigMap that keeps prices over a restart; without a name none does.
+	keepPrices types.NamespacedName
+
+	keepPricesIn      string
 	instanceTypesFile string
 	invalid           []error
 }
@@ -70,6 +76,7 @@ func (c *config) addFlags(fs *coreoptions.FlagSet) {
 	repairs := cloudprovider.DefaultRepairTimes()
 	fs.DurationVar(&c.repairs.Silent, "repair-silent-after", fromEnv(c, "REPAIR_SILENT_AFTER", repairs.Silent, time.ParseDuration), "With the feature gate NodeRepair: how long a kubelet may stop reporting before its VM is rebooted.")
 	fs.DurationVar(&c.repairs.NotReady, "repair-not-ready-after", fromEnv(c, "REPAIR_NOT_READY_AFTER", repairs.NotReady, time.ParseDuration), "With the feature gate NodeRepair: how long a node may report that it is not ready before it is replaced.")
+	fs.StringVar(&c.keepPricesIn, "prices-configmap", os.Getenv("PRICES_CONFIGMAP"), "ConfigMap that keeps the last prices for the next start, as namespace/name. It must exist.")
 	fs.StringVar(&c.instanceTypesFile, "instance-types-file", os.Getenv("INSTANCE_TYPES_FILE"), "YAML file with the instance types to offer, instead of the grid of each OutscaleNodeClass.")
 }
 
@@ -91,6 +98,13 @@ func (c *config) check() error {
 		if err != nil {
 			c.invalid = append(c.invalid, fmt.Errorf("--instance-types-file: %w", err))
 		}
+	}
+	if c.keepPricesIn != "" {
+		namespace, name, ok := strings.Cut(c.keepPricesIn, "/")
+		if !ok || namespace == "" || name == "" {
+			c.invalid = append(c.invalid, fmt.Errorf("--prices-configmap (PRICES_CONFIGMAP): %q is not namespace/name", c.keepPricesIn))
+		}
+		c.keepPrices = types.NamespacedName{Namespace: namespace, Name: name}
 	}
 	for name, value := range map[string]time.Duration{"--repair-silent-after": c.repairs.Silent, "--repair-not-ready-after": c.repairs.NotReady} {
 		if value <= 0 {

@@ -43,6 +43,7 @@ func TestABadSettingIsNamed(t *testing.T) {
 		"OAPI_RATE_LIMIT":       func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
 		"--instance-types-file": func(*testing.T) []string { return []string{"--instance-types-file", file} },
 		"--repair-silent-after": func(*testing.T) []string { return []string{"--repair-silent-after", "0s"} },
+		"PRICES_CONFIGMAP":      func(*testing.T) []string { return []string{"--prices-configmap", "prices"} },
 		"needs NodeRepair":      func(*testing.T) []string { return []string{"--feature-gates", "TerminateFirstRepair=true"} },
 		"scheduler config":      func(*testing.T) []string { return []string{"--scheduler-config", "profiles: []"} },
 		"no-such-flag":          func(*testing.T) []string { return []string{"--no-such-flag"} },

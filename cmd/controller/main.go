@@ -75,7 +75,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 		provider, undecorated, cluster, op.InstanceTypeStore, op.PredictionStore)...).
 		WithControllers(ctx,
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), refusals, op.EventRecorder),
-			catalog.NewController(prices),
+			catalog.NewController(prices, op.GetClient(), uncached, cfg.keepPrices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
 		).

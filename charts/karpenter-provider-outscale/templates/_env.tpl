@@ -6,6 +6,8 @@
   value: {{ .Values.settings.clusterID | quote }}
 - name: OSC_REGION
   value: {{ .Values.settings.region | quote }}
+- name: PRICES_CONFIGMAP
+  value: {{ printf "%s/%s-prices" .Release.Namespace (include "karpenter.fullname" .) | quote }}
 {{- with .Values.settings.endpoint }}
 - name: OSC_ENDPOINT_API
   value: {{ . | quote }}
