@@ -98,7 +98,7 @@ func sameName(w *World) Verdict {
 	}}}
 }
 
-// strayNodes are alive and nobody's: the NodeClaim was deleted by force.
+// strayNodes are alive and belong to no NodeClaim: the NodeClaim was deleted by force.
 func strayNodes(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {

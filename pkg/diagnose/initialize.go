@@ -25,7 +25,7 @@ func initializeChecks() []Check {
 		{ID: "KPO301", Title: "network plugin not ready", Severity: Error, Needs: joined, Find: notReady(func(message string) bool { return isCNI(message) },
 			"the CNI has not set the node's network up", "see that the CNI's DaemonSet tolerates all taints and that its image can be pulled")},
 		{ID: "KPO302", Title: "startup taint stays", Severity: Error, Needs: joined, Find: initReason("StartupTaintsExist", startupPatience,
-			"nobody removes a startup taint of the NodePool", "see who should remove the taint; its DaemonSet must tolerate the node's taints")},
+			"a startup taint of the NodePool is not removed", "see who should remove the taint; its DaemonSet must tolerate the node's taints")},
 		{ID: "KPO303", Title: "node not initialised by the CCM", Severity: Error, Needs: joined, Find: uninitialized, ExplainedBy: []string{"KPO406", "KPO608", "KPO609"}},
 		{ID: "KPO304", Title: "resource never registered", Severity: Error, Needs: joined, Find: initReason("ResourceNotRegistered", startupPatience,
 			"a resource that pods asked for never appeared on the node", "install the device plugin, and an OMI with its driver")},

@@ -178,7 +178,7 @@ func launchFinding(m fleet.Machine, cause, fix string) Finding {
 	launched := m.Condition(karpv1.ConditionTypeLaunched)
 	text := fmt.Sprintf("Launched=%s %s: %s", launched.Status, launched.Reason, launched.Message)
 	if launched.Status == "" {
-		text = "has no condition Launched: nobody has looked at it"
+		text = "has no condition Launched: no controller has looked at it"
 	}
 	return Finding{
 		Subject: claimRef(m, m.Claim.CreationTimestamp.Time), Confidence: Certain, Cause: cause, Fix: fix,
@@ -216,7 +216,7 @@ func stuckLaunches(w *World) Verdict {
 		launched := m.Condition(karpv1.ConditionTypeLaunched)
 		switch launched.Reason {
 		case "", "AwaitingReconciliation":
-			f := launchFinding(m, "nobody works on the NodeClaim: the controller is down, or not the leader", "start the controller, or read its log")
+			f := launchFinding(m, "no controller works on the NodeClaim: Karpenter is down, or not the leader", "start the controller, or read its log")
 			f.Confidence, f.Next = Likely, "kubectl get pods -A -l app.kubernetes.io/name=karpenter-provider-outscale"
 			out.Findings = append(out.Findings, f)
 		default:

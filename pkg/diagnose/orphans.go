@@ -15,7 +15,7 @@ const youngAge = 6 * time.Minute
 
 // Verdicts on a VM without NodeClaim.
 const (
-	// Orphan is ours, old, and wanted by nobody.
+	// Orphan is ours, old, and wanted by no NodeClaim.
 	Orphan = "ORPHAN"
 	// Untagged is an orphan that lost its tags: only its client token says that it is ours.
 	Untagged = "UNTAGGED"

@@ -209,7 +209,7 @@ func neverDeleted(w *World) Verdict {
 		if w.since(m.Claim.DeletionTimestamp.Time) < drainPatience {
 			continue
 		}
-		f := terminating(m, "the NodeClaim is being deleted for long", "read the events of the Node: FailedDraining names the pod")
+		f := terminating(m, "the NodeClaim has been going for too long", "read the events of the Node: FailedDraining names the pod")
 		f.Confidence = Possible
 		if m.Node != nil {
 			f.Next = "kubectl describe node " + m.Node.Name

@@ -58,7 +58,7 @@ func nobodyLaunches(w *world) {
 	}
 	w.must(w.Client.Create(w.t.Context(), claim))
 	w.broken("nobody-launches", func(s *situation) {
-		s.diagnosed([]string{"KPO110"}, nil, "nobody works on the NodeClaim: the controller is down, or not the leader",
+		s.diagnosed([]string{"KPO110"}, nil, "no controller works on the NodeClaim: Karpenter is down, or not the leader",
 			"has no condition Launched", "Karpenter deletes the NodeClaim")
 		s.nothingLeaks()
 	})
