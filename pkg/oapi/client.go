@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// UserAgent names the program in the account's API log.
 	UserAgent string
-	// RateLimit is in calls per second, shared by all calls of the client.
+	// RateLimit is in calls per second, shared by all calls of the client: deletions and reads go before tags, and those
+	// before launches.
 	RateLimit float64
 	// Retries is how often a call is repeated after a throttle, a 5xx or a lost reply.
 	Retries int
@@ -42,7 +43,7 @@ type Client struct {
 	sdk         *osc.APIClient
 	credentials any // osc.AWSv4, or nil: then nothing is signed
 	options     Options
-	limiter     *rate.Limiter
+	queue       *queue
 	breaker     *breaker
 	metrics     *metrics
 }
@@ -65,7 +66,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 		sdk:         osc.NewAPIClient(&configuration),
 		credentials: credentials,
 		options:     options,
-		limiter:     rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit)),
+		queue:       newQueue(rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit))),
 		breaker:     newBreaker(time.Now),
 		metrics:     m,
 	}, nil
@@ -119,10 +120,10 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
 	waiting := time.Now()
-	if err := c.limiter.Wait(ctx); err != nil {
+	if err := c.queue.wait(ctx, classOf(name)); err != nil {
 		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
 	}
-	c.metrics.waited(time.Since(waiting))
+	c.metrics.waited(classOf(name), time.Since(waiting))
 	// The breaker comes last: a call that waited for its turn must not be sent when the one before it was refused.
 	leave, err := c.breaker.enter(ctx, name)
 	if err != nil {

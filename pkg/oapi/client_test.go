@@ -165,8 +165,8 @@ func TestEndOfTheContextEndsTheBackOff(t *testing.T) {
 
 func TestEndOfTheContextEndsTheWaitForTheRateLimit(t *testing.T) {
 	region, client := newRegion(t)
-	client.limiter.SetLimit(0.0001)
-	client.limiter.SetBurst(1)
+	client.queue.limiter.SetLimit(0.0001)
+	client.queue.limiter.SetBurst(1)
 	if _, err := client.ReadVms(t.Context(), osc.ReadVmsRequest{}); err != nil {
 		t.Fatal(err)
 	}
