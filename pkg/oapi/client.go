@@ -116,6 +116,14 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 	}
 }
 
+type sendKey struct{}
+
+// OnSend returns a context for calls that report each of their attempts right before it is sent. What an answer shows is
+// as old as that moment: the wait for the rate limit before it can be long.
+func OnSend(ctx context.Context, sending func()) context.Context {
+	return context.WithValue(ctx, sendKey{}, sending)
+}
+
 // once makes one attempt.
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
@@ -128,6 +136,9 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	leave, err := c.breaker.enter(ctx, name)
 	if err != nil {
 		return none, &Error{Call: name, cause: err}
+	}
+	if sending, ok := ctx.Value(sendKey{}).(func()); ok {
+		sending()
 	}
 	started := time.Now()
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)

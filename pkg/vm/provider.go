@@ -101,8 +101,7 @@ func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
 // client tokens do. It costs one call for each 1,000 VMs of the account, shared by all callers of 5 s.
 func (p *Provider) Widen(ctx context.Context) error {
 	return p.alone(ctx, p.fleet.widened, func() error {
-		started := p.now()
-		all, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
+		all, started, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
 		if err != nil {
 			return fmt.Errorf("looking for VMs without tags: %w", err)
 		}
@@ -127,8 +126,7 @@ func (p *Provider) Console(ctx context.Context, id string) (string, error) {
 // refresh makes the snapshot at most 5 s old.
 func (p *Provider) refresh(ctx context.Context) error {
 	err := p.alone(ctx, p.fleet.isFresh, func() error {
-		started := p.now()
-		listed, err := p.read(ctx, osc.FiltersVm{
+		listed, started, err := p.read(ctx, osc.FiltersVm{
 			// One value only: whether several mean "and" or "or" is not documented.
 			Tags:         &[]string{TagManagedBy + "=" + p.cluster.Name},
 			VmStateNames: aliveStates(),
@@ -196,7 +194,7 @@ func (p *Provider) readByID(ctx context.Context, ids []string) (vms []VM, refuse
 // readPortion reads VMs in one call. Outscale refuses a call whole for one ID that it does not like: then each half is
 // asked for alone, so that this ID does not hide the others.
 func (p *Provider) readPortion(ctx context.Context, ids []string) (vms []VM, refused []string, err error) {
-	vms, err = p.read(ctx, osc.FiltersVm{VmIds: &ids})
+	vms, _, err = p.read(ctx, osc.FiltersVm{VmIds: &ids})
 	switch {
 	case !oapi.IsRefusedID(err):
 		return vms, nil, err
@@ -213,25 +211,26 @@ func (p *Provider) readPortion(ctx context.Context, ids []string) (vms []VM, ref
 	return vms, refused, nil
 }
 
-// read reads all pages. A page token that has expired restarts the listing: a part of it would be a lie.
-func (p *Provider) read(ctx context.Context, filters osc.FiltersVm) ([]VM, error) {
-	var vms []VM
+// read reads all pages, and returns also when it asked for the first one: what was written later may be missing. A page
+// token that has expired restarts the listing: a part of it would be a lie.
+func (p *Provider) read(ctx context.Context, filters osc.FiltersVm) (vms []VM, started time.Time, err error) {
+	first := oapi.OnSend(ctx, func() { started = p.now() })
 	request := osc.ReadVmsRequest{Filters: &filters, ResultsPerPage: new(int32(pageSize))}
-	for restarts := 0; ; {
-		response, err := p.api.ReadVms(ctx, request)
+	for page, restarts := first, 0; ; {
+		response, err := p.api.ReadVms(page, request)
 		if oapi.IsPageToken(err) && restarts < 3 {
-			restarts, vms, request.NextPageToken = restarts+1, nil, nil
+			page, restarts, vms, request.NextPageToken = first, restarts+1, nil, nil
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, started, err
 		}
 		for _, in := range response.GetVms() {
 			vms = append(vms, fromAPI(in))
 		}
 		if response.GetNextPageToken() == "" {
-			return vms, nil
+			return vms, started, nil
 		}
-		request.NextPageToken = response.NextPageToken
+		page, request.NextPageToken = ctx, response.NextPageToken
 	}
 }
