@@ -23,6 +23,10 @@ const (
 type Options struct {
 	// TagsInUserData sends the tags in the OUTSCALE section of the user data, so that they exist when the VM does.
 	TagsInUserData bool
+	// Witness reports whether something else than the VMs shows that the account is the cluster's. It is asked while the
+	// fleet is known by name only: in another account or region all of it is missing, and so it is when all of it has ended.
+	// Without one such a fleet is never believed to be gone.
+	Witness func(context.Context) (bool, error)
 }
 
 // Provider knows the VMs of one cluster. All reads share one snapshot, so that their cost does not grow with the
@@ -139,13 +143,28 @@ func (p *Provider) refresh(ctx context.Context) error {
 			return fmt.Errorf("confirming VMs that are not listed: %w", err)
 		}
 		p.fleet.refused(refused, started)
-		p.fleet.update(p.cluster, append(listed, confirmed...), started)
+		if vms := append(listed, confirmed...); p.fleet.update(p.cluster, vms, started) && p.options.Witness != nil {
+			return p.confirm(ctx, vms, started)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return p.fleet.doubted()
+}
+
+// confirm takes a read that lacks the whole fleet once more, if the witness says that the account is the fleet's.
+func (p *Provider) confirm(ctx context.Context, read []VM, started time.Time) error {
+	confirmed, err := p.options.Witness(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w, and whether the account is the cluster's is not known: %w", ErrNotBelieved, err)
+	case confirmed:
+		p.fleet.prove()
+		p.fleet.update(p.cluster, read, started)
+	}
+	return nil
 }
 
 // alone runs a read unless one of the last 5 s serves. Callers that come meanwhile wait for it and share its result, its
