@@ -144,6 +144,9 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
 	defer cancel()
 	result, response, err := do(signed) //nolint:bodyclose // the SDK has read and closed it
+	if err != nil && response != nil && response.StatusCode == http.StatusOK {
+		result, err = decode[R](err)
+	}
 	err = classify(name, response, err)
 	c.metrics.called(name, err, time.Since(started))
 	leave(err)
