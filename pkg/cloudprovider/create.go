@@ -94,7 +94,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 		}
 		launched, err := c.vms.Launch(ctx, request)
 		if err == nil {
-			c.launched(ctx, claim, nodeClass, launched)
+			c.launched(ctx, claim, launched)
 			return launched, nil
 		}
 		retry, launchErr := c.refused(ctx, claim, candidate, err)
@@ -113,25 +113,13 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 		slices.ContainsFunc(candidates, func(tried candidate) bool { return c.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
-// launched is what follows a launch. None of it may fail a VM that exists and costs money: the tagging controller
-// repeats what did not work.
-func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, launched vm.VM) {
+// launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon as
+// the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
+func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, launched vm.VM) {
 	c.unsure.Delete(claim.UID)
 	c.types.MarkLaunched(launched.Type, launched.Subregion)
-	whose := owner.Of(claim, nodeClass, launched.PrivateIP)
-	logger := log.FromContext(ctx).WithValues("NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", whose.NodePool), "vm-id", launched.ID)
-	logger.Info("launched VM", "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
-	want := c.vms.Cluster().Tags(whose, nodeClass.Spec.Tags)
-	if c.vms.TagsArrive() {
-		// Then only the tags that follow from the address are missing.
-		want = vm.MissingTags(launched, want)
-	}
-	if len(want) == 0 {
-		return
-	}
-	if err := c.vms.Tag(ctx, launched.ID, want); err != nil {
-		logger.Error(err, "tagging a new VM failed, the tagging controller goes on", "reason", "TaggingFailed")
-	}
+	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]),
+		"vm-id", launched.ID, "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
 }
 
 // secrets reads what the machine config is made of.

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxAge is how old a snapshot may be: core polls Delete every 5 s, and all polls of that time share one read.
+	// maxAge is how old a snapshot may be for most: core polls Delete every 5 s, and all polls of that time share one read.
 	maxAge = 5 * time.Second
 	// pageSize is the largest page of ReadVms.
 	pageSize = 1000
@@ -66,18 +66,21 @@ func (p *Provider) Remember(vms ...VM) { p.fleet.remember(vms) }
 
 // List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error.
 func (p *Provider) List(ctx context.Context) ([]VM, error) {
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refresh(ctx, maxAge); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil
 }
 
 // Get returns one VM, of at most 5 s of age. ErrNotFound means that it is terminated or does not exist.
-func (p *Provider) Get(ctx context.Context, id string) (VM, error) {
+func (p *Provider) Get(ctx context.Context, id string) (VM, error) { return p.GetWithin(ctx, id, maxAge) }
+
+// GetWithin is Get for those whom an older snapshot serves as well.
+func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) (VM, error) {
 	if !p.fleet.knows(id) {
 		p.fleet.remember([]VM{{ID: id, State: StateUnknown}})
 	}
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refresh(ctx, age); err != nil {
 		return VM{}, err
 	}
 	v, ok := p.fleet.get(id)
@@ -104,7 +107,7 @@ func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
 // Widen reads all VMs that the account has, and takes in those that this cluster launched and that no tag shows: their
 // client tokens do. It costs one call for each 1,000 VMs of the account, shared by all callers of 5 s.
 func (p *Provider) Widen(ctx context.Context) error {
-	return p.alone(ctx, p.fleet.widened, func() error {
+	return p.alone(ctx, maxAge, p.fleet.widened, func() error {
 		all, started, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
 		if err != nil {
 			return fmt.Errorf("looking for VMs without tags: %w", err)
@@ -127,9 +130,9 @@ func (p *Provider) Console(ctx context.Context, id string) (string, error) {
 	return string(text), nil
 }
 
-// refresh makes the snapshot at most 5 s old.
-func (p *Provider) refresh(ctx context.Context) error {
-	err := p.alone(ctx, p.fleet.isFresh, func() error {
+// refresh makes the snapshot at most so old.
+func (p *Provider) refresh(ctx context.Context, age time.Duration) error {
+	err := p.alone(ctx, age, p.fleet.isFresh, func() error {
 		listed, started, err := p.read(ctx, osc.FiltersVm{
 			// One value only: whether several mean "and" or "or" is not documented.
 			Tags:         &[]string{TagManagedBy + "=" + p.cluster.Name},
@@ -167,11 +170,11 @@ func (p *Provider) confirm(ctx context.Context, read []VM, started time.Time) er
 	return nil
 }
 
-// alone runs a read unless one of the last 5 s serves. Callers that come meanwhile wait for it and share its result, its
+// alone runs a read unless one of at most that age serves. Callers that come meanwhile wait for it and share its result, its
 // failure too: in an outage they would otherwise queue up for one full round of retries each.
-func (p *Provider) alone(ctx context.Context, fresh func(since time.Time) bool, read func() error) error {
+func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(since time.Time) bool, read func() error) error {
 	arrived := p.now()
-	if fresh(arrived.Add(-maxAge)) {
+	if fresh(arrived.Add(-age)) {
 		return nil
 	}
 	select {
@@ -180,7 +183,7 @@ func (p *Provider) alone(ctx context.Context, fresh func(since time.Time) bool, 
 		return fmt.Errorf("waiting for a read of the VMs: %w", ctx.Err())
 	}
 	defer func() { <-p.reading }()
-	if fresh(arrived.Add(-maxAge)) {
+	if fresh(arrived.Add(-age)) {
 		return nil
 	}
 	if p.failed != nil && p.failedAt.After(arrived) {
