@@ -207,6 +207,9 @@ func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
 // IsVMNotFound reports whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
 func IsVMNotFound(err error) bool { return Code(err) == "5063" }
 
+// IsProtected reports whether a VM of the call has deletion protection (8018).
+func IsProtected(err error) bool { return Code(err) == "8018" }
+
 // IsRefusedID reports whether a read may have been refused for one ID that it names: 4000 to 4999 are invalid values, and
 // 5063 is an unknown VM. Credentials and page tokens have codes of the same range and say nothing of an ID.
 func IsRefusedID(err error) bool {

@@ -20,6 +20,7 @@ func classes(err error) []string {
 	for name, is := range map[string]func(error) bool{
 		"capacity": IsCapacity, "quota": IsQuota, "throttled": IsThrottled, "unauthorized": IsUnauthorized, "retryable": IsRetryable,
 		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken, "refused id": IsRefusedID,
+		"protected": IsProtected,
 	} {
 		if is(err) {
 			out = append(out, name)
@@ -56,7 +57,8 @@ func TestCodeDecidesTheClass(t *testing.T) {
 		{"5063", 400, "refused id,vm not found"},
 		{"5071", 400, "missing keypair"},
 		{"5001 5026 5030 5036 5044 5046 5064 5065 5074 5080", 400, ""},
-		{"6003 6007 6031 8018 9011 9039 9045 9062 9085 9094 9095", 409, ""},
+		{"8018", 400, "protected"},
+		{"6003 6007 6031 9011 9039 9045 9062 9085 9094 9095", 409, ""},
 		{"10001", 400, "capacity"},
 		{"10001", 409, "capacity"},
 		{"10000 10014 10018 10023 10026 10042 10046 10999", 400, "quota"},

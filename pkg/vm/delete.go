@@ -29,7 +29,11 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 	if v.Leaving() {
 		return nil
 	}
-	if err := p.deletes.do(ctx, id); err != nil {
+	err = p.deletes.do(ctx, id)
+	switch {
+	case oapi.IsProtected(err):
+		return fmt.Errorf("deleting VM %q: %w: %w", id, ErrProtected, err)
+	case err != nil:
 		return fmt.Errorf("deleting VM %q: %w", id, err)
 	}
 	return nil
