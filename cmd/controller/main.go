@@ -56,6 +56,8 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	if err != nil {
 		return err
 	}
+	networks := discovery.NewProvider(api)
+	cfg.vm.Witness = subnetWitness(op.GetClient(), networks)
 	vms := vm.NewProvider(api, vm.Cluster{Name: cfg.clusterName, ID: cfg.clusterID, UID: string(kubeSystem.UID)}, cfg.vm, time.Now)
 	prices := pricing.NewProvider(api, time.Now)
 	refusals := availability.New(time.Now)
@@ -74,7 +76,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	op.WithControllers(ctx, corecontrollers.NewControllers(ctx, op.Manager, op.Clock, op.GetClient(), op.EventRecorder,
 		provider, undecorated, cluster, op.InstanceTypeStore, op.PredictionStore)...).
 		WithControllers(ctx,
-			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), refusals, op.EventRecorder),
+			nodeclass.NewController(op.Clock, op.GetClient(), uncached, networks, refusals, op.EventRecorder),
 			catalog.NewController(prices, op.GetClient(), uncached, cfg.keepPrices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),

@@ -88,7 +88,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 		launched, err := a.try(ctx, candidate)
 		switch {
 		case err == nil:
-			c.launched(ctx, claim, nodeClass, launched)
+			c.launched(ctx, claim, launched)
 			return launched, nil
 		case errors.Is(err, availability.ErrRefused):
 			continue // by this loop itself, or for another NodeClaim, since the list was made
@@ -178,24 +178,12 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 		slices.ContainsFunc(candidates, func(tried candidate) bool { return c.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
-// launched is what follows a launch. None of it may fail a VM that exists and costs money: the tagging controller
-// repeats what did not work.
-func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, launched vm.VM) {
+// launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon as
+// the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
+func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, launched vm.VM) {
 	c.unsure.Delete(claim.UID)
-	whose := owner.Of(claim, nodeClass, launched.PrivateIP)
-	logger := log.FromContext(ctx).WithValues("NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", whose.NodePool), "vm-id", launched.ID)
-	logger.Info("launched VM", "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
-	want := c.vms.Cluster().Tags(whose, nodeClass.Spec.Tags)
-	if c.vms.TagsArrive() {
-		// Then only the tags that follow from the address are missing.
-		want = vm.MissingTags(launched, want)
-	}
-	if len(want) == 0 {
-		return
-	}
-	if err := c.vms.Tag(ctx, launched.ID, want); err != nil {
-		logger.Error(err, "tagging a new VM failed, the tagging controller goes on", "reason", "TaggingFailed")
-	}
+	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]),
+		"vm-id", launched.ID, "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
 }
 
 // readSecrets reads what the machine config is made of, once for all candidates.

@@ -98,28 +98,18 @@ func TestTheGuestReadsAMachineConfigOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestPrivateIPModeTagsTheNodeNameOnceItIsKnown(t *testing.T) {
+// While a NodeClaim has no provider ID the provisioner stands still: tags that follow from the address are not for Create.
+func TestCreateWaitsForNoTags(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, func(c *v1alpha1.OutscaleNodeClass) { c.Spec.Talos.Hostname = v1alpha1.HostnamePrivateIP })
-	if _, err := w.Create(ctx(t), claim("default-a1")); err != nil {
+	if err := w.region.AddFault(oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultThrottle}); err != nil {
 		t.Fatal(err)
 	}
-	machine := w.machines()[0]
-	if want := utils.IPToHostname(machine.PrivateIP); machine.Tags["OscK8sNodeName"] != want || want == "" {
-		t.Errorf("OscK8sNodeName %q, want %q: the CCM would delete the node", machine.Tags["OscK8sNodeName"], want)
+	created, err := w.Create(ctx(t), claim("default-a1"))
+	if err != nil || created.Status.ProviderID == "" {
+		t.Fatalf("provider ID %q, %v", created.Status.ProviderID, err)
 	}
-}
-
-func TestTagsAreSetAtOnceWhereTheSectionIsOff(t *testing.T) {
-	w := newWorld(t, &oapitest.Region{}, nil)
-	if err := w.region.AddFault(oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultErrorBefore}); err != nil {
-		t.Fatal(err)
-	}
-	w.nodeClass.Spec.Talos.Hostname = v1alpha1.HostnamePrivateIP
-	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Create(ctx(t), claim("default-a1")); err != nil {
-		t.Errorf("a tagging that failed must not fail a VM that exists: %v", err)
+	if n := w.region.Calls()["CreateTags"]; n != 0 {
+		t.Errorf("Create sent CreateTags %d times", n)
 	}
 }
 

@@ -35,7 +35,12 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}
-	if err := c.vms.Delete(ctx, id); err != nil && !errors.Is(err, vm.ErrNotFound) {
+	err = c.vms.Delete(ctx, id)
+	if errors.Is(err, vm.ErrProtected) {
+		// Each try is refused until somebody acts.
+		c.warn(claim, "VMProtected", fmt.Sprintf("VM %s is not deleted: %v", id, vm.ErrProtected))
+	}
+	if err != nil && !errors.Is(err, vm.ErrNotFound) {
 		return err
 	}
 	log.FromContext(ctx).Info("deleted VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", "NodeClaimDeleted")

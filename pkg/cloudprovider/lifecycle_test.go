@@ -61,6 +61,29 @@ func TestDeleteRefusesAVMOfSomebodyElse(t *testing.T) {
 	}
 }
 
+func TestAProtectedVMSaysWhatToDo(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	id := w.machines()[0].ID
+	if err := w.region.AddFault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := w.Delete(ctx(t), node); err == nil || karp.IsNodeClaimNotFoundError(err) {
+			t.Errorf("got %v, want a refusal", err)
+		}
+	}
+	if len(w.events.Events) != 1 {
+		t.Fatalf("%d events of three tries, want one", len(w.events.Events))
+	}
+	event := <-w.events.Events
+	for _, part := range []string{"VMProtected", id, "UpdateVm", "DeletionProtection=false"} {
+		if !strings.Contains(event, part) {
+			t.Errorf("event %q does not hold %q", event, part)
+		}
+	}
+}
+
 func TestAForeignProviderIDIsNotFound(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)
 	node := claim("default-a1")

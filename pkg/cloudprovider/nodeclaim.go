@@ -11,6 +11,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -22,6 +23,7 @@ func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass
 	out.Annotations = map[string]string{
 		v1alpha1.AnnotationHash:        nodeClass.Hash(),
 		v1alpha1.AnnotationHashVersion: v1alpha1.HashVersion,
+		v1alpha1.AnnotationHostname:    string(owner.HostnameMode(claim, nodeClass, v)),
 	}
 	if v.ImageID != nodeClass.Spec.ImageID {
 		// Adopted, and made before the NodeClass changed: it has drifted already.

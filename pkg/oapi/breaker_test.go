@@ -115,8 +115,8 @@ func TestCallThatGaveUpWaitingProvesNothing(t *testing.T) {
 func TestRevokedKeyStopsCallersThatWaitForTheRateLimit(t *testing.T) {
 	region, client, _ := newRefused(t)
 	client.breaker.leave(attempt{call: "ReadQuotas", proven: true}, nil) // the key has worked so far
-	client.limiter.SetLimit(100)
-	client.limiter.SetBurst(1)
+	client.queue.limiter.SetLimit(100)
+	client.queue.limiter.SetBurst(1)
 	atOnce(20, func() {
 		if err := read(t.Context(), client); !IsUnauthorized(err) {
 			t.Errorf("error %v", err)

@@ -2,9 +2,6 @@ package oapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
@@ -44,41 +41,8 @@ func (c *Client) CreateTags(ctx context.Context, request osc.CreateTagsRequest) 
 // ReadVms reads one page of VMs.
 func (c *Client) ReadVms(ctx context.Context, request osc.ReadVmsRequest) (osc.ReadVmsResponse, error) {
 	return call(ctx, c, "ReadVms", func(ctx context.Context) (osc.ReadVmsResponse, *http.Response, error) {
-		result, response, err := c.sdk.VmApi.ReadVms(ctx).ReadVmsRequest(request).Execute()
-		if err != nil && response != nil && response.StatusCode == http.StatusOK {
-			result, err = decodeLeniently(err)
-		}
-		return result, response, err
+		return c.sdk.VmApi.ReadVms(ctx).ReadVmsRequest(request).Execute()
 	})
-}
-
-// decodeLeniently decodes an answer that the SDK refused. Its enums reject values that are newer than the SDK, and one
-// VM with such a value must not hide all the others.
-func decodeLeniently(err error) (osc.ReadVmsResponse, error) {
-	var result osc.ReadVmsResponse
-	var sdk osc.GenericOpenAPIError
-	if !errors.As(err, &sdk) {
-		return result, err
-	}
-	var body struct{ Vms []map[string]json.RawMessage }
-	if decodeErr := json.Unmarshal(sdk.Body(), &body); decodeErr != nil {
-		return result, fmt.Errorf("decoding ReadVms: %w", decodeErr)
-	}
-	for _, vm := range body.Vms {
-		delete(vm, "BootMode")
-		delete(vm, "ActionsOnNextBoot")
-	}
-	raw, encodeErr := json.Marshal(body.Vms)
-	if encodeErr != nil {
-		return result, fmt.Errorf("decoding ReadVms: %w", encodeErr)
-	}
-	var token struct{ NextPageToken *string }
-	result.Vms = &[]osc.Vm{}
-	if decodeErr := errors.Join(json.Unmarshal(raw, result.Vms), json.Unmarshal(sdk.Body(), &token)); decodeErr != nil {
-		return result, fmt.Errorf("decoding ReadVms: %w", decodeErr)
-	}
-	result.NextPageToken = token.NextPageToken
-	return result, nil
 }
 
 // ReadConsoleOutput returns the last 64 KiB of a VM's console, base64 encoded.

@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// UserAgent names the program in the account's API log.
 	UserAgent string
-	// RateLimit is in calls per second, shared by all calls of the client.
+	// RateLimit is in calls per second, shared by all calls of the client: deletions and reads go before tags, and those
+	// before launches.
 	RateLimit float64
 	// Retries is how often a call is repeated after a throttle, a 5xx or a lost reply.
 	Retries int
@@ -42,7 +43,7 @@ type Client struct {
 	sdk         *osc.APIClient
 	credentials any // osc.AWSv4, or nil: then nothing is signed
 	options     Options
-	limiter     *rate.Limiter
+	queue       *queue
 	breaker     *breaker
 	metrics     *metrics
 }
@@ -65,7 +66,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 		sdk:         osc.NewAPIClient(&configuration),
 		credentials: credentials,
 		options:     options,
-		limiter:     rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit)),
+		queue:       newQueue(rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit))),
 		breaker:     newBreaker(time.Now),
 		metrics:     m,
 	}, nil
@@ -117,8 +118,8 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 
 type beforeSend struct{}
 
-// BeforeSend returns a context whose calls ask check when the rate limit lets them go. Its error keeps the call back:
-// what was true when a call began to wait may not be true any more.
+// BeforeSend returns a context whose calls ask check when the rate limit lets them go, at each attempt. Its error keeps
+// the call back: what was true when a call began to wait may not be true any more.
 func BeforeSend(ctx context.Context, check func() error) context.Context {
 	return context.WithValue(ctx, beforeSend{}, check)
 }
@@ -127,12 +128,13 @@ func BeforeSend(ctx context.Context, check func() error) context.Context {
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
 	waiting := time.Now()
-	if err := c.limiter.Wait(ctx); err != nil {
+	if err := c.queue.wait(ctx, classOf(name)); err != nil {
 		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
 	}
-	c.metrics.waited(time.Since(waiting))
+	c.metrics.waited(classOf(name), time.Since(waiting))
 	if check, ok := ctx.Value(beforeSend{}).(func() error); ok {
 		if err := check(); err != nil {
+			c.queue.pass()
 			return none, &Error{Call: name, cause: fmt.Errorf("%w: %w", errNotSent, err)}
 		}
 	}
@@ -145,6 +147,9 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
 	defer cancel()
 	result, response, err := do(signed) //nolint:bodyclose // the SDK has read and closed it
+	if err != nil && response != nil && response.StatusCode == http.StatusOK {
+		result, err = decode[R](err)
+	}
 	err = classify(name, response, err)
 	c.metrics.called(name, err, time.Since(started))
 	leave(err)

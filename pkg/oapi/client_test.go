@@ -165,8 +165,8 @@ func TestEndOfTheContextEndsTheBackOff(t *testing.T) {
 
 func TestEndOfTheContextEndsTheWaitForTheRateLimit(t *testing.T) {
 	region, client := newRegion(t)
-	client.limiter.SetLimit(0.0001)
-	client.limiter.SetBurst(1)
+	client.queue.limiter.SetLimit(0.0001)
+	client.queue.limiter.SetBurst(1)
 	if _, err := client.ReadVms(t.Context(), osc.ReadVmsRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -235,41 +235,6 @@ func TestAnswerThatIsNoJSONIsAnErrorWithItsStatus(t *testing.T) {
 	}
 	if want := 1 + DefaultOptions("").Retries; calls != want {
 		t.Errorf("sent %d times, want %d", calls, want)
-	}
-}
-
-func TestValueNewerThanTheSDKHidesNoVM(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"Vms":[
-			{"VmId":"i-00000001","State":"running","BootMode":"uefi","Tags":[{"Key":"a","Value":"b"}]},
-			{"VmId":"i-00000002","State":"running","BootMode":"quantum","ActionsOnNextBoot":{"SecureBoot":"maybe"}},
-			{"VmId":"i-00000003","State":"stopped"}],"NextPageToken":"bmV4dA==","ResponseContext":{"RequestId":"r"}}`))
-	}))
-	t.Cleanup(server.Close)
-	response, err := newClient(t, server.URL, "secret").ReadVms(t.Context(), osc.ReadVmsRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	vms := response.GetVms()
-	if len(vms) != 3 || vms[1].GetVmId() != "i-00000002" || vms[1].GetState() != "running" || len(vms[0].GetTags()) != 1 {
-		t.Errorf("VMs %+v", vms)
-	}
-	if response.GetNextPageToken() != "bmV4dA==" {
-		t.Errorf("the token of the next page is %q: pages would be lost", response.GetNextPageToken())
-	}
-}
-
-func TestAnswerThatCannotBeReadIsNoEmptyList(t *testing.T) {
-	for _, body := range []string{`{"Vms":[{"VmId":7}]}`, `{"Vms":"none"}`, `not json`, `{"Vms":[{"VmId":"i-00000001","BootMode":"quantum","State":5}]}`} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(body))
-		}))
-		if response, err := newClient(t, server.URL, "secret").ReadVms(t.Context(), osc.ReadVmsRequest{}); err == nil {
-			t.Errorf("%s was read as %+v", body, response)
-		}
-		server.Close()
 	}
 }
 

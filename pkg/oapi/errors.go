@@ -35,6 +35,9 @@ type Error struct {
 	cause      error
 }
 
+// localEnd is this end of a broken connection, which is known by both its ends: its port is a new one each time.
+var localEnd = regexp.MustCompile(`\S+->`)
+
 // Error says which call failed and what the API answered. It is for logs: Summary is for what others read.
 func (e *Error) Error() string {
 	switch {
@@ -56,8 +59,7 @@ func (e *Error) Summary() string {
 	case e.Status != 0:
 		return fmt.Sprintf("%s: HTTP %d: %s", e.Call, e.Status, Summary(e.cause))
 	default:
-		// A broken connection is known by both its ends, and the port at this end is a new one each time.
-		return regexp.MustCompile(`\S+->`).ReplaceAllString(fmt.Sprintf("%s: %s", e.Call, Summary(e.cause)), "")
+		return localEnd.ReplaceAllString(fmt.Sprintf("%s: %s", e.Call, Summary(e.cause)), "")
 	}
 }
 
@@ -73,9 +75,14 @@ func Summary(err error) string {
 	return strings.ReplaceAll(err.Error(), e.Error(), e.Summary())
 }
 
-// short keeps the detail that matters. It ends up in events and conditions, and could quote what was sent: the start of
-// user data holds tags, and only what follows holds secrets.
+// quoted is what may be user data that was sent: base64 of more than 40 characters, in one line or in several. IDs, types
+// and client tokens have no run of that length.
+var quoted = regexp.MustCompile(`[A-Za-z0-9+/]{41,}(?:(?:\\[rn]|[\r\n])+[A-Za-z0-9+/]+)*={0,2}`)
+
+// short keeps the detail that matters. It ends up in events and conditions: what the API quotes of the user data, which
+// holds the machine's secrets, must not.
 func short(details string) string {
+	details = quoted.ReplaceAllString(details, "…")
 	if len(details) <= maxDetails {
 		return details
 	}
@@ -199,6 +206,9 @@ func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
 
 // IsVMNotFound reports whether an ID of the call names no VM (5063). A batch with one such ID is refused whole.
 func IsVMNotFound(err error) bool { return Code(err) == "5063" }
+
+// IsProtected reports whether a VM of the call has deletion protection (8018).
+func IsProtected(err error) bool { return Code(err) == "8018" }
 
 // IsRefusedID reports whether a read may have been refused for one ID that it names: 4000 to 4999 are invalid values, and
 // 5063 is an unknown VM. Credentials and page tokens have codes of the same range and say nothing of an ID.

@@ -1,6 +1,7 @@
 package oapi
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,6 +20,7 @@ func classes(err error) []string {
 	for name, is := range map[string]func(error) bool{
 		"capacity": IsCapacity, "quota": IsQuota, "throttled": IsThrottled, "unauthorized": IsUnauthorized, "retryable": IsRetryable,
 		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken, "refused id": IsRefusedID,
+		"protected": IsProtected,
 	} {
 		if is(err) {
 			out = append(out, name)
@@ -55,7 +57,8 @@ func TestCodeDecidesTheClass(t *testing.T) {
 		{"5063", 400, "refused id,vm not found"},
 		{"5071", 400, "missing keypair"},
 		{"5001 5026 5030 5036 5044 5046 5064 5065 5074 5080", 400, ""},
-		{"6003 6007 6031 8018 9011 9039 9045 9062 9085 9094 9095", 409, ""},
+		{"8018", 400, "protected"},
+		{"6003 6007 6031 9011 9039 9045 9062 9085 9094 9095", 409, ""},
 		{"10001", 400, "capacity"},
 		{"10001", 409, "capacity"},
 		{"10000 10014 10018 10023 10026 10042 10046 10999", 400, "quota"},
@@ -113,6 +116,35 @@ func TestAttemptsAreCountedByCallAndResult(t *testing.T) {
 		call, code, _ := strings.Cut(name, " ")
 		if got := counted(t, client, call, code); got != value {
 			t.Errorf("%s was counted %v times, want %v", name, got, value)
+		}
+	}
+}
+
+func TestQuotedUserDataIsNotShown(t *testing.T) {
+	data := base64.StdEncoding.EncodeToString([]byte("machine:\n  type: worker\n  token: secret.hunter2hunter2hunter2\n  ca: {crt: LS0t}\n# end of it all, and a bit more"))
+	wrapped := data[:76] + "\n" + data[76:len(data)-30] + "\n" + data[len(data)-30:]
+	for name, sent := range map[string]string{"in one line": data, "in lines": wrapped, "in escaped lines": strings.ReplaceAll(wrapped, "\n", `\r\n`)} {
+		e := &Error{Call: "CreateVms", Status: 400, Code: "4047", Type: "InvalidParameterValue", Details: "UserData: '" + sent + "' is invalid", RequestID: "r"}
+		for _, text := range []string{e.Error(), e.Summary()} {
+			if !strings.Contains(text, "UserData: '") || !strings.Contains(text, "' is invalid") {
+				t.Errorf("%s: %q does not say what is wrong", name, text)
+			}
+			for i := 0; i+20 <= len(data); i += 4 {
+				if strings.Contains(text, data[i:i+20]) {
+					t.Fatalf("%s: %q shows %q of the user data", name, text, data[i:i+20])
+				}
+			}
+		}
+	}
+}
+
+func TestNamesInDetailsAreShown(t *testing.T) {
+	for _, details := range []string{
+		"The VM i-0a1b2c3d of subnet-0a1b2c3d, request 8c5e5b0e-1c6e-4f7b-9d4c-6ad1a39e2f10, is protected.",
+		"Token kpo-0123456789ab-0123456789012345678901234567890-0123456789ab is in use.",
+	} {
+		if got := short(details); got != details {
+			t.Errorf("%q is shown as %q", details, got)
 		}
 	}
 }

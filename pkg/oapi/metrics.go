@@ -14,7 +14,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	wait     prometheus.Histogram
+	wait     *prometheus.HistogramVec
 }
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
@@ -28,11 +28,12 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Help:    "Time of one attempt of a call to the Outscale API, without the wait for the rate limit.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12),
 		}, []string{"call"}),
-		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
+		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "karpenter_outscale", Subsystem: "api", Name: "rate_limit_wait_seconds",
-			Help:    "Time that calls wait for the client's own rate limit. When it grows, raise --oapi-rate-limit.",
+			Help: "Time that calls wait for the client's own rate limit, by class: urgent (deletions, reads), tag or launch. " +
+				"When it grows, raise --oapi-rate-limit.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
-		}),
+		}, []string{"class"}),
 	}
 	for _, collector := range []prometheus.Collector{m.requests, m.duration, m.wait} {
 		if err := registerer.Register(collector); err != nil {
@@ -42,7 +43,9 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) waited(d time.Duration) { m.wait.Observe(d.Seconds()) }
+func (m *metrics) waited(of class, d time.Duration) {
+	m.wait.WithLabelValues(of.String()).Observe(d.Seconds())
+}
 
 func (m *metrics) called(call string, err error, d time.Duration) {
 	m.requests.WithLabelValues(call, result(err)).Inc()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
 
@@ -14,6 +15,15 @@ func counted(t *testing.T, client *Client, call, code string) float64 {
 		t.Fatal(err)
 	}
 	return metric.GetCounter().GetValue()
+}
+
+func waited(t *testing.T, client *Client, of string) *dto.Histogram {
+	t.Helper()
+	var metric dto.Metric
+	if err := client.metrics.wait.WithLabelValues(of).(prometheus.Histogram).Write(&metric); err != nil {
+		t.Fatal(err)
+	}
+	return metric.GetHistogram()
 }
 
 func TestResultIsTheCodeOrElseTheStatus(t *testing.T) {

@@ -2,6 +2,8 @@
 package owner
 
 import (
+	"cmp"
+
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
@@ -12,15 +14,41 @@ import (
 // Of returns the owner of a NodeClaim's VM. With hostname mode PrivateIP the node's name follows from the address: it
 // is empty as long as that is not known.
 func Of(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateIP string) vm.Owner {
-	name := utils.NodeName(claim.Name)
-	if nodeClass.Spec.Talos.Hostname == v1alpha1.HostnamePrivateIP {
-		name = utils.IPToHostname(privateIP)
-	}
 	return vm.Owner{
 		NodeClaim:    claim.Name,
 		NodeClaimUID: string(claim.UID),
 		NodePool:     claim.Labels[karpv1.NodePoolLabelKey],
 		NodeClass:    nodeClass.Name,
-		NodeName:     name,
+		NodeName:     nodeName(claim, nodeClass, privateIP),
+	}
+}
+
+// nodeName is the name of the Node once there is one, and before that what the mode of the launch makes of it. The
+// NodeClass decides only until it is recorded: it may have changed since.
+func nodeName(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateIP string) string {
+	if claim.Status.NodeName != "" {
+		return claim.Status.NodeName
+	}
+	mode := cmp.Or(v1alpha1.HostnameMode(claim.Annotations[v1alpha1.AnnotationHostname]), nodeClass.Spec.Talos.Hostname)
+	if mode == v1alpha1.HostnamePrivateIP {
+		return utils.IPToHostname(privateIP)
+	}
+	return utils.NodeName(claim.Name)
+}
+
+// IsNameKnown reports whether the node's name is known from the machine itself, and not from what its NodeClass says today.
+func IsNameKnown(claim *karpv1.NodeClaim) bool {
+	return claim.Status.NodeName != "" || claim.Annotations[v1alpha1.AnnotationHostname] != ""
+}
+
+// HostnameMode returns the mode that a VM was launched with. An adopted one may be older than its NodeClass is today.
+func HostnameMode(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) v1alpha1.HostnameMode {
+	switch name := v.Tags[vm.TagNodeName]; {
+	case name == utils.NodeName(claim.Name):
+		return v1alpha1.HostnameNodeClaim
+	case name != "" && name == utils.IPToHostname(v.PrivateIP):
+		return v1alpha1.HostnamePrivateIP
+	default:
+		return cmp.Or(nodeClass.Spec.Talos.Hostname, v1alpha1.HostnameNodeClaim)
 	}
 }

@@ -54,3 +54,41 @@ func TestNodeClaimOfNoPoolHasNone(t *testing.T) {
 		t.Errorf("NodePool %q", got)
 	}
 }
+
+func TestNameIsTheNodesOrThatOfTheModeAtLaunch(t *testing.T) {
+	const address = "ip-10-0-1-88"
+	for name, c := range map[string]struct {
+		node, recorded string
+		today          v1alpha1.HostnameMode
+		want           string
+	}{
+		"there is a Node":                {"default-x", "PrivateIP", v1alpha1.HostnamePrivateIP, "default-x"},
+		"NodeClaim, then PrivateIP":      {"", "NodeClaim", v1alpha1.HostnamePrivateIP, "default-a"},
+		"PrivateIP, then NodeClaim":      {"", "PrivateIP", v1alpha1.HostnameNodeClaim, address},
+		"of an earlier version, address": {"", "", v1alpha1.HostnamePrivateIP, address},
+	} {
+		node := claim("default-a")
+		node.Status.NodeName = c.node
+		node.Annotations = map[string]string{v1alpha1.AnnotationHostname: c.recorded}
+		if got := owner.Of(node, class(c.today), "10.0.1.88").NodeName; got != c.want {
+			t.Errorf("%s: node name %q, want %q", name, got, c.want)
+		}
+		if got, want := owner.IsNameKnown(node), c.node != "" || c.recorded != ""; got != want {
+			t.Errorf("%s: known %t, want %t", name, got, want)
+		}
+	}
+}
+
+func TestModeOfAnAdoptedVMFollowsFromItsTag(t *testing.T) {
+	for tag, want := range map[string]v1alpha1.HostnameMode{
+		"default-a": v1alpha1.HostnameNodeClaim, "ip-10-0-1-88": v1alpha1.HostnamePrivateIP, "": v1alpha1.HostnamePrivateIP, "else": v1alpha1.HostnamePrivateIP,
+	} {
+		v := vm.VM{PrivateIP: "10.0.1.88", Tags: map[string]string{vm.TagNodeName: tag}}
+		if got := owner.HostnameMode(claim("default-a"), class(v1alpha1.HostnamePrivateIP), v); got != want {
+			t.Errorf("tag %q: mode %q, want %q", tag, got, want)
+		}
+	}
+	if got := owner.HostnameMode(claim("default-a"), class(""), vm.VM{}); got != v1alpha1.HostnameNodeClaim {
+		t.Errorf("mode %q of a NodeClass that names none", got)
+	}
+}

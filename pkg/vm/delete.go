@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -12,10 +13,11 @@ import (
 const (
 	// batchWindow is how long a deletion waits for others to share its call.
 	batchWindow = 100 * time.Millisecond
-	// batchSize keeps one refused batch from costing too many single calls.
+	// batchSize keeps one refused batch from costing too many calls.
 	batchSize = 100
-	// batchTimeout bounds a shared call, which must not end with the context of any one of its callers.
-	batchTimeout = 2 * time.Minute
+	// deleteTimeout bounds a shared call, which must not end with the context of any one of its callers. It is for one
+	// call: a refused batch becomes many of them.
+	deleteTimeout = 2 * time.Minute
 )
 
 // Delete deletes a VM. It returns nil while the VM is shutting down, without another call, and ErrNotFound once it is gone.
@@ -27,22 +29,27 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 	if v.Leaving() {
 		return nil
 	}
-	if err := p.deletes.do(ctx, id); err != nil {
+	err = p.deletes.do(ctx, id)
+	switch {
+	case oapi.IsProtected(err):
+		return fmt.Errorf("deleting VM %q: %w: %w", id, ErrProtected, err)
+	case err != nil:
 		return fmt.Errorf("deleting VM %q: %w", id, err)
 	}
 	return nil
 }
 
-// deleteNow deletes a batch and returns one result for each ID. A batch that is refused is split: one VM that is
-// unknown or protected must not keep the others alive.
-func (p *Provider) deleteNow(ctx context.Context, ids []string) map[string]error {
+// deleteNow deletes a batch and returns one result for each ID. A batch that is refused is split in halves: one VM that
+// is unknown or protected must not keep the others alive, nor cost a call for each of them.
+func (p *Provider) deleteNow(ids []string) map[string]error {
 	results := make(map[string]error, len(ids))
+	ctx, cancel := context.WithTimeout(context.Background(), deleteTimeout)
 	_, err := p.api.DeleteVms(ctx, ids)
+	cancel()
 	refused := oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err)
 	if refused && len(ids) > 1 {
-		for _, id := range ids {
-			results[id] = p.deleteNow(ctx, []string{id})[id]
-		}
+		maps.Copy(results, p.deleteNow(ids[:len(ids)/2]))
+		maps.Copy(results, p.deleteNow(ids[len(ids)/2:]))
 		return results
 	}
 	if oapi.IsVMNotFound(err) {
@@ -60,13 +67,13 @@ func (p *Provider) deleteNow(ctx context.Context, ids []string) map[string]error
 
 // batcher gathers IDs for a moment and hands them on together.
 type batcher struct {
-	run func(context.Context, []string) map[string]error
+	run func([]string) map[string]error
 
 	mu      sync.Mutex
 	waiting map[string][]chan error
 }
 
-func newBatcher(run func(context.Context, []string) map[string]error) *batcher {
+func newBatcher(run func([]string) map[string]error) *batcher {
 	return &batcher{run: run, waiting: map[string][]chan error{}}
 }
 
@@ -92,15 +99,13 @@ func (b *batcher) flush() {
 	waiting := b.waiting
 	b.waiting = map[string][]chan error{}
 	b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
-	defer cancel()
 	ids := make([]string, 0, len(waiting))
 	for id := range waiting {
 		ids = append(ids, id)
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), batchSize)
-		results := b.run(ctx, ids[:n])
+		results := b.run(ids[:n])
 		for _, id := range ids[:n] {
 			for _, result := range waiting[id] {
 				result <- results[id]

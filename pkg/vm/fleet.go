@@ -34,6 +34,9 @@ type fleet struct {
 	gone           map[string]time.Time
 	widenedAt      time.Time
 	sectionIgnored bool
+	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says so.
+	// The credentials and the region of a process never change.
+	proven bool
 }
 
 type record struct {
@@ -83,6 +86,12 @@ func (f *fleet) doubted() error {
 	return f.doubt
 }
 
+func (f *fleet) prove() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.proven = true
+}
+
 func (f *fleet) sectionWasIgnored() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +116,7 @@ func (f *fleet) remember(vms []VM) {
 func (f *fleet) launched(v VM, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.vms[v.ID] = &record{VM: v, writtenAt: now, launched: true}
+	f.vms[v.ID], f.proven = &record{VM: v, writtenAt: now, launched: true}, true
 }
 
 func (f *fleet) tagged(id string, tags map[string]string, now time.Time) {

@@ -69,15 +69,17 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	if launched.Leaving() {
 		return VM{}, fmt.Errorf("VM %q of NodeClaim %q is %s already: %w", launched.ID, r.Owner.NodeClaim, launched.State, ErrNotFound)
 	}
-	// The answer of CreateVms has no tags: until a read shows them, they are what was sent.
-	launched.Tags = tags
+	// The answer of CreateVms has no tags: until a read shows them, they are what was sent, where that has worked so far.
+	if p.tagsArrive() {
+		launched.Tags = tags
+	}
 	p.fleet.launched(launched, p.now())
 	return launched, nil
 }
 
-// TagsArrive reports whether the tags in the user data have worked so far. Where they are ignored, the launcher must tag
-// at once, because nothing else will before the kubelet registers.
-func (p *Provider) TagsArrive() bool {
+// tagsArrive reports whether the tags in the user data have worked so far. Where they are ignored, a VM counts as untagged
+// from its launch on, so that whoever compares its tags sets them at once: the kubelet comes soon.
+func (p *Provider) tagsArrive() bool {
 	return p.options.TagsInUserData && !p.fleet.sectionWasIgnored()
 }
 

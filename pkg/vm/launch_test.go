@@ -47,8 +47,8 @@ func TestWithoutTheSectionTheUserDataIsThePayload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain.TagsArrive() {
-		t.Error("tags are said to arrive, and none were sent")
+	if len(launched.Tags) != 0 {
+		t.Errorf("the VM counts as tagged %v, and no tags were sent: they would not be set before a read shows it", launched.Tags)
 	}
 	found := w.VMs()[len(w.VMs())-1]
 	if guest, _ := w.GuestUserData(launched.ID); string(guest) != "version: v1alpha1\n" || len(found.Tags) != 0 {
@@ -168,6 +168,9 @@ func TestIgnoredSectionIsLearnt(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{launched.ID}, ids(vms)); diff != "" {
 		t.Errorf("the untagged VM is not listed: %s", diff)
+	}
+	if next := w.launch("default-b"); len(next.Tags) != 0 {
+		t.Errorf("the next VM counts as tagged: %v", next.Tags)
 	}
 }
 

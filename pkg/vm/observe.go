@@ -8,7 +8,8 @@ import (
 )
 
 // update takes a read that began at started. An answer that lost much of the fleet is in doubt until later reads agree.
-func (f *fleet) update(cluster Cluster, read []VM, started time.Time) {
+// It reports whether the doubt stays because nothing proves that the account is the fleet's.
+func (f *fleet) update(cluster Cluster, read []VM, started time.Time) (unproven bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	seen := map[string]bool{}
@@ -21,20 +22,29 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) {
 	if many := max(3, len(f.vms)/5); len(absent) > many || f.isAllAbsent(absent, seen) {
 		patience = massAbsence
 	}
-	waiting := 0
+	known, waiting := len(f.vms), 0
 	for _, r := range absent {
-		if started.Sub(r.absentSince) >= patience {
+		switch {
+		case started.Sub(r.absentSince) < patience:
+			waiting++
+		case !f.proven:
+			unproven = true
+		default:
 			delete(f.vms, r.ID)
 			f.gone[r.ID] = started
-		} else {
-			waiting++
 		}
 	}
 	f.readAt, f.doubt = started, nil
 	maps.DeleteFunc(f.gone, func(_ string, since time.Time) bool { return started.Sub(since) > remembered })
-	if patience == massAbsence && waiting > 0 {
-		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet", ErrNotBelieved, len(absent), len(f.vms), massAbsence)
+	switch {
+	case unproven:
+		f.doubt = fmt.Errorf("%w: no read of this process has shown any of the %d VMs that NodeClaims name: check that the "+
+			"credentials (OSC_ACCESS_KEY, OSC_PROFILE) are of their account, and OSC_REGION or OSC_ENDPOINT_API of their region",
+			ErrNotBelieved, known)
+	case patience == massAbsence && waiting > 0:
+		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet", ErrNotBelieved, len(absent), known, massAbsence)
 	}
+	return unproven
 }
 
 // see takes one VM of a read.
@@ -42,6 +52,9 @@ func (f *fleet) see(cluster Cluster, v VM, started time.Time) {
 	known := f.vms[v.ID]
 	if known == nil && cluster.isForeign(v) {
 		return
+	}
+	if known != nil && known.State == StateUnknown || cluster.Owns(v) || cluster.launched(v) {
+		f.proven = true
 	}
 	switch {
 	case v.State == StateTerminated:
@@ -114,7 +127,7 @@ func (f *fleet) takeIn(cluster Cluster, all []VM, started time.Time) {
 	f.widenedAt = started
 	for _, v := range all {
 		if since, gone := f.gone[v.ID]; f.vms[v.ID] == nil && (!gone || started.After(since)) && cluster.launched(v) {
-			f.vms[v.ID] = &record{VM: v}
+			f.vms[v.ID], f.proven = &record{VM: v}, true
 			delete(f.gone, v.ID)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxAge is how old a snapshot may be: core polls Delete every 5 s, and all polls of that time share one read.
+	// maxAge is how old a snapshot may be for most: core polls Delete every 5 s, and all polls of that time share one read.
 	maxAge = 5 * time.Second
 	// pageSize is the largest page of ReadVms.
 	pageSize = 1000
@@ -23,6 +23,10 @@ const (
 type Options struct {
 	// TagsInUserData sends the tags in the OUTSCALE section of the user data, so that they exist when the VM does.
 	TagsInUserData bool
+	// Witness reports whether something else than the VMs shows that the account is the cluster's. It is asked while the
+	// fleet is known by name only: in another account or region all of it is missing, and so it is when all of it has ended.
+	// Without one such a fleet is never believed to be gone.
+	Witness func(context.Context) (bool, error)
 }
 
 // Provider knows the VMs of one cluster. All reads share one snapshot, so that their cost does not grow with the
@@ -62,7 +66,7 @@ func (p *Provider) Remember(vms ...VM) { p.fleet.remember(vms) }
 
 // List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error.
 func (p *Provider) List(ctx context.Context) ([]VM, error) {
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refresh(ctx, maxAge); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil
@@ -70,10 +74,15 @@ func (p *Provider) List(ctx context.Context) ([]VM, error) {
 
 // Get returns one VM, of at most 5 s of age. ErrNotFound means that it is terminated or does not exist.
 func (p *Provider) Get(ctx context.Context, id string) (VM, error) {
+	return p.GetWithin(ctx, id, maxAge)
+}
+
+// GetWithin is Get for those whom an older snapshot serves as well.
+func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) (VM, error) {
 	if !p.fleet.knows(id) {
 		p.fleet.remember([]VM{{ID: id, State: StateUnknown}})
 	}
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refresh(ctx, age); err != nil {
 		return VM{}, err
 	}
 	v, ok := p.fleet.get(id)
@@ -100,9 +109,8 @@ func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
 // Widen reads all VMs that the account has, and takes in those that this cluster launched and that no tag shows: their
 // client tokens do. It costs one call for each 1,000 VMs of the account, shared by all callers of 5 s.
 func (p *Provider) Widen(ctx context.Context) error {
-	return p.alone(ctx, p.fleet.widened, func() error {
-		started := p.now()
-		all, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
+	return p.alone(ctx, maxAge, p.fleet.widened, func() error {
+		all, started, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
 		if err != nil {
 			return fmt.Errorf("looking for VMs without tags: %w", err)
 		}
@@ -124,11 +132,10 @@ func (p *Provider) Console(ctx context.Context, id string) (string, error) {
 	return string(text), nil
 }
 
-// refresh makes the snapshot at most 5 s old.
-func (p *Provider) refresh(ctx context.Context) error {
-	err := p.alone(ctx, p.fleet.isFresh, func() error {
-		started := p.now()
-		listed, err := p.read(ctx, osc.FiltersVm{
+// refresh makes the snapshot at most so old.
+func (p *Provider) refresh(ctx context.Context, age time.Duration) error {
+	err := p.alone(ctx, age, p.fleet.isFresh, func() error {
+		listed, started, err := p.read(ctx, osc.FiltersVm{
 			// One value only: whether several mean "and" or "or" is not documented.
 			Tags:         &[]string{TagManagedBy + "=" + p.cluster.Name},
 			VmStateNames: aliveStates(),
@@ -141,7 +148,9 @@ func (p *Provider) refresh(ctx context.Context) error {
 			return fmt.Errorf("confirming VMs that are not listed: %w", err)
 		}
 		p.fleet.refused(refused, started)
-		p.fleet.update(p.cluster, append(listed, confirmed...), started)
+		if vms := append(listed, confirmed...); p.fleet.update(p.cluster, vms, started) && p.options.Witness != nil {
+			return p.confirm(ctx, vms, started)
+		}
 		return nil
 	})
 	if err != nil {
@@ -150,11 +159,24 @@ func (p *Provider) refresh(ctx context.Context) error {
 	return p.fleet.doubted()
 }
 
-// alone runs a read unless one of the last 5 s serves. Callers that come meanwhile wait for it and share its result, its
+// confirm takes a read that lacks the whole fleet once more, if the witness says that the account is the fleet's.
+func (p *Provider) confirm(ctx context.Context, read []VM, started time.Time) error {
+	confirmed, err := p.options.Witness(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w, and whether the account is the cluster's is not known: %w", ErrNotBelieved, err)
+	case confirmed:
+		p.fleet.prove()
+		p.fleet.update(p.cluster, read, started)
+	}
+	return nil
+}
+
+// alone runs a read unless one of at most that age serves. Callers that come meanwhile wait for it and share its result, its
 // failure too: in an outage they would otherwise queue up for one full round of retries each.
-func (p *Provider) alone(ctx context.Context, fresh func(since time.Time) bool, read func() error) error {
+func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(since time.Time) bool, read func() error) error {
 	arrived := p.now()
-	if fresh(arrived.Add(-maxAge)) {
+	if fresh(arrived.Add(-age)) {
 		return nil
 	}
 	select {
@@ -163,7 +185,7 @@ func (p *Provider) alone(ctx context.Context, fresh func(since time.Time) bool, 
 		return fmt.Errorf("waiting for a read of the VMs: %w", ctx.Err())
 	}
 	defer func() { <-p.reading }()
-	if fresh(arrived.Add(-maxAge)) {
+	if fresh(arrived.Add(-age)) {
 		return nil
 	}
 	if p.failed != nil && p.failedAt.After(arrived) {
@@ -196,7 +218,7 @@ func (p *Provider) readByID(ctx context.Context, ids []string) (vms []VM, refuse
 // readPortion reads VMs in one call. Outscale refuses a call whole for one ID that it does not like: then each half is
 // asked for alone, so that this ID does not hide the others.
 func (p *Provider) readPortion(ctx context.Context, ids []string) (vms []VM, refused []string, err error) {
-	vms, err = p.read(ctx, osc.FiltersVm{VmIds: &ids})
+	vms, _, err = p.read(ctx, osc.FiltersVm{VmIds: &ids})
 	switch {
 	case !oapi.IsRefusedID(err):
 		return vms, nil, err
@@ -213,25 +235,29 @@ func (p *Provider) readPortion(ctx context.Context, ids []string) (vms []VM, ref
 	return vms, refused, nil
 }
 
-// read reads all pages. A page token that has expired restarts the listing: a part of it would be a lie.
-func (p *Provider) read(ctx context.Context, filters osc.FiltersVm) ([]VM, error) {
-	var vms []VM
+// read reads all pages, and returns also when it asked for the first one: what was written later may be missing. A page
+// token that has expired restarts the listing: a part of it would be a lie.
+func (p *Provider) read(ctx context.Context, filters osc.FiltersVm) (vms []VM, started time.Time, err error) {
+	first := oapi.BeforeSend(ctx, func() error {
+		started = p.now()
+		return nil
+	})
 	request := osc.ReadVmsRequest{Filters: &filters, ResultsPerPage: new(int32(pageSize))}
-	for restarts := 0; ; {
-		response, err := p.api.ReadVms(ctx, request)
+	for page, restarts := first, 0; ; {
+		response, err := p.api.ReadVms(page, request)
 		if oapi.IsPageToken(err) && restarts < 3 {
-			restarts, vms, request.NextPageToken = restarts+1, nil, nil
+			page, restarts, vms, request.NextPageToken = first, restarts+1, nil, nil
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, started, err
 		}
 		for _, in := range response.GetVms() {
 			vms = append(vms, fromAPI(in))
 		}
 		if response.GetNextPageToken() == "" {
-			return vms, nil
+			return vms, started, nil
 		}
-		request.NextPageToken = response.NextPageToken
+		page, request.NextPageToken = ctx, response.NextPageToken
 	}
 }

@@ -26,6 +26,9 @@ var ErrNotFound = errors.New("VM not found")
 // ErrNotBelieved means that Outscale's answer lacks so much of the fleet that it is more likely wrong than the fleet gone.
 var ErrNotBelieved = errors.New("the answer of Outscale is not believed")
 
+// ErrProtected means that only somebody who removes the deletion protection of the VM can let it be deleted.
+var ErrProtected = errors.New("the VM has deletion protection: remove it in Cockpit, or with UpdateVm and DeletionProtection=false")
+
 // ErrUserDataTooLong means that no VM can ever be made of this machine config.
 var ErrUserDataTooLong = errors.New("user data is too long")
 

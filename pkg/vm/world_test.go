@@ -26,6 +26,11 @@ type world struct {
 	sdk     *osc.APIClient
 	api     *oapi.Client
 	vms     *vm.Provider
+
+	// What the witness of the account says, and how often it was asked.
+	elsewhere  bool
+	witnessErr error
+	asked      int
 }
 
 func newWorld(t *testing.T, region *oapitest.Region) *world {
@@ -42,7 +47,7 @@ func newWorld(t *testing.T, region *oapitest.Region) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.sdk, w.api, w.vms = osc.NewAPIClient(configuration), api, vm.NewProvider(api, cluster("uid-1"), vm.Options{TagsInUserData: true}, w.clock.Now)
+	w.sdk, w.api, w.vms = osc.NewAPIClient(configuration), api, w.provider(api, "uid-1")
 	return w
 }
 
@@ -50,7 +55,15 @@ func cluster(uid string) vm.Cluster { return vm.Cluster{Name: "prod", ID: "prod-
 
 // another is the provider of another process: one after a restart, or of another cluster.
 func (w *world) another(uid string) *vm.Provider {
-	return vm.NewProvider(w.api, cluster(uid), vm.Options{TagsInUserData: true}, w.clock.Now)
+	return w.provider(w.api, uid)
+}
+
+func (w *world) provider(api *oapi.Client, uid string) *vm.Provider {
+	witness := func(context.Context) (bool, error) {
+		w.asked++
+		return !w.elsewhere, w.witnessErr
+	}
+	return vm.NewProvider(api, cluster(uid), vm.Options{TagsInUserData: true, Witness: witness}, w.clock.Now)
 }
 
 func (w *world) request(claim string) vm.Request {

@@ -19,6 +19,8 @@ const (
 	// AnnotationHash is the hash of the NodeClass that the node was made from; AnnotationHashVersion says how it was made.
 	AnnotationHash        = Group + "/nodeclass-hash"
 	AnnotationHashVersion = Group + "/nodeclass-hash-version"
+	// AnnotationHostname is the hostname mode that the machine was launched with, whatever its NodeClass says later.
+	AnnotationHostname = Group + "/hostname"
 	// AnnotationReboot is the last call that rebooted the VM, so that one operation of Karpenter is one reboot.
 	AnnotationReboot = Group + "/reboot"
 )

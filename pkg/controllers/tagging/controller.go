@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	// soon is the pace for a young VM: its tags must be right before the kubelet registers, or the CCM deletes the Node.
+	// soon is the pace for a young VM, and the age of its reads: its tags must be right before the kubelet registers, or the CCM deletes the Node.
 	soon = 5 * time.Second
 	// young is the age up to which soon applies.
 	young = time.Minute
@@ -66,7 +66,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := c.kube.Get(ctx, types.NamespacedName{Name: claim.Spec.NodeClassRef.Name}, nodeClass); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	v, err := c.vms.Get(ctx, id)
+	v, err := c.vms.GetWithin(ctx, id, c.maxAge(claim))
 	switch {
 	case errors.Is(err, vm.ErrNotFound):
 		return reconcile.Result{}, nil // the NodeClaim will follow its VM
@@ -86,30 +86,51 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("repaired tags of VM", "NodeClaim", klog.KObj(claim), "vm-id", id, "tags", slices.Sorted(maps.Keys(missing)), "reason", "TagsMissing")
 		repaired.Add(float64(len(missing)))
 	}
-	if c.isYoung(claim) {
+	if c.isYoung(claim, v) {
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	return reconcile.Result{RequeueAfter: later}, nil
 }
 
 // missing are the tags to set. The user's own are set with the launch, are repeated for a young VM in case that failed,
-// and are the user's to change afterwards. A node name that is there stays: the machine has the one it was launched with,
-// whatever the NodeClass says today.
+// and are the user's to change afterwards. A node name that is there stays while the right one is not certain, and the
+// tag Name, which people may change, is set together with it only.
 func (c *Controller) missing(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
 	var user map[string]string
-	if c.isYoung(claim) {
+	if c.isYoung(claim, v) {
 		user = nodeClass.Spec.Tags
 	}
 	missing := vm.MissingTags(v, c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), user))
-	if v.Tags[vm.TagNodeName] != "" {
+	if v.Tags[vm.TagNodeName] != "" && !owner.IsNameKnown(claim) {
 		delete(missing, vm.TagNodeName)
+	}
+	if _, named := missing[vm.TagNodeName]; !named && v.Tags[vm.TagNodeName] != "" {
 		delete(missing, "Name")
 	}
 	return missing
 }
 
-func (c *Controller) isYoung(claim *karpv1.NodeClaim) bool {
-	return c.clock.Since(claim.CreationTimestamp.Time) < young
+// maxAge is how old a read of the VM may be. One that is long launched is looked at each minute, and in a large fleet
+// these looks would keep the reads of all VMs going without end.
+func (c *Controller) maxAge(claim *karpv1.NodeClaim) time.Duration {
+	if c.clock.Since(launchedAt(claim)) < young+later {
+		return soon
+	}
+	return later
+}
+
+// isYoung reports whether the VM was launched a moment ago. Its NodeClaim can be much older: in a burst, launches wait for
+// each other.
+func (c *Controller) isYoung(claim *karpv1.NodeClaim, v vm.VM) bool {
+	return c.clock.Since(v.CreatedAt) < young || c.clock.Since(launchedAt(claim)) < young
+}
+
+// launchedAt is when Create returned the VM.
+func launchedAt(claim *karpv1.NodeClaim) time.Time {
+	if launched := claim.StatusConditions().Get(karpv1.ConditionTypeLaunched); launched.IsTrue() {
+		return launched.LastTransitionTime.Time
+	}
+	return claim.CreationTimestamp.Time
 }
 
 func (c *Controller) Register(_ context.Context, m manager.Manager) error {
