@@ -73,7 +73,9 @@ func (p *Provider) List(ctx context.Context) ([]VM, error) {
 }
 
 // Get returns one VM, of at most 5 s of age. ErrNotFound means that it is terminated or does not exist.
-func (p *Provider) Get(ctx context.Context, id string) (VM, error) { return p.GetWithin(ctx, id, maxAge) }
+func (p *Provider) Get(ctx context.Context, id string) (VM, error) {
+	return p.GetWithin(ctx, id, maxAge)
+}
 
 // GetWithin is Get for those whom an older snapshot serves as well.
 func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) (VM, error) {
@@ -92,14 +94,11 @@ func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) 
 
 // Find returns the VM of a NodeClaim that an earlier attempt launched. Where its tags may be lost, Widen comes first.
 func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
-	vms, err := p.List(ctx)
-	if err != nil {
+	if err := p.refresh(ctx, maxAge); err != nil {
 		return VM{}, err
 	}
-	for _, v := range vms {
-		if !v.Leaving() && p.cluster.Claims(owner.NodeClaimUID, v) {
-			return v, nil
-		}
+	if found, ok := p.fleet.find(p.cluster, owner.NodeClaimUID); ok {
+		return found, nil
 	}
 	return VM{}, fmt.Errorf("VM of NodeClaim %q: %w", owner.NodeClaim, ErrNotFound)
 }
