@@ -82,12 +82,12 @@ func (c *config) check() error {
 	case c.clusterName == "":
 		c.invalid = append(c.invalid, errors.New("--cluster-name (CLUSTER_NAME) is required"))
 	case !isTagText(c.clusterName, maxClusterName):
-		c.invalid = append(c.invalid, fmt.Errorf("--cluster-name (CLUSTER_NAME) is %q: want at most %d bytes without blanks, line breaks "+
-			"and '=', since it is part of tags and of the filters that find them", c.clusterName, maxClusterName))
+		c.invalid = append(c.invalid, fmt.Errorf("--cluster-name (CLUSTER_NAME) is %q: want at most %d bytes without blanks, "+
+			"line breaks and '=', since it is part of tags and of the filters that find them", c.clusterName, maxClusterName))
 	}
 	if c.clusterID != "" && !isTagText(c.clusterID, maxClusterID) {
-		c.invalid = append(c.invalid, fmt.Errorf("--cluster-id (OSC_CLUSTER_ID) is %q: want at most %d bytes without blanks, line breaks "+
-			"and '=', since it is part of a tag's key", c.clusterID, maxClusterID))
+		c.invalid = append(c.invalid, fmt.Errorf("--cluster-id (OSC_CLUSTER_ID) is %q: want at most %d bytes without blanks, "+
+			"line breaks and '=', since it is part of a tag's key", c.clusterID, maxClusterID))
 	}
 	if c.clusterID == "" {
 		c.invalid = append(c.invalid, errors.New("--cluster-id (OSC_CLUSTER_ID) is required: the cluster ID of the Outscale cloud controller manager, see the tag OscK8sClusterID/<id> of your control plane's VMs"))
@@ -118,7 +118,8 @@ func (c *config) checkTimes() {
 		}
 	}
 	if c.api.RetryWait > c.api.MaxRetryWait {
-		c.invalid = append(c.invalid, fmt.Errorf("--oapi-retry-wait-min is %s: want at most --oapi-retry-wait-max, which is %s", c.api.RetryWait, c.api.MaxRetryWait))
+		c.invalid = append(c.invalid, fmt.Errorf("--oapi-retry-wait-min is %s: want at most --oapi-retry-wait-max, which is %s",
+			c.api.RetryWait, c.api.MaxRetryWait))
 	}
 	if c.api.Retries < 0 {
 		c.invalid = append(c.invalid, fmt.Errorf("--oapi-retry-count is %d: want 0 or more", c.api.Retries))
@@ -132,10 +133,11 @@ const (
 	maxClusterID   = 255 - len("OscK8sClusterID/")
 )
 
-// isTagText reports whether a text can be part of a tag's key, of a line key=value in the user data and of a filter of the
-// same form.
+// isTagText reports whether a text can be part of a tag's key, of a line key=value in the user data and of a filter of
+// the same form.
 func isTagText(text string, longest int) bool {
-	return len(text) <= longest && !strings.ContainsFunc(text, func(r rune) bool { return r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	spoils := func(r rune) bool { return r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	return len(text) <= longest && !strings.ContainsFunc(text, spoils)
 }
 
 func (c *config) parseCredentials() error {

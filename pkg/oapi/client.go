@@ -118,8 +118,8 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 
 type sendKey struct{}
 
-// OnSend returns a context for calls that report each of their attempts right before it is sent. What an answer shows is
-// as old as that moment: the wait for the rate limit before it can be long.
+// OnSend returns a context for calls that report each of their attempts right before it is sent. What an answer shows
+// is as old as that moment: the wait for the rate limit before it can be long.
 func OnSend(ctx context.Context, sending func()) context.Context {
 	return context.WithValue(ctx, sendKey{}, sending)
 }

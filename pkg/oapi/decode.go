@@ -12,8 +12,8 @@ import (
 )
 
 // decode reads an answer again that the SDK refused. Its enums reject values that are newer than the SDK: one VM with
-// such a value would hide all the others, and a VM that CreateVms has made would be lost. These values are left out; what
-// else is wrong stays an error.
+// such a value would hide all the others, and a VM that CreateVms has made would be lost. These values are left out;
+// what else is wrong stays an error.
 func decode[R any](refused error) (R, error) {
 	var result R
 	sdk, ok := errors.AsType[osc.GenericOpenAPIError](refused)
@@ -31,8 +31,8 @@ func decode[R any](refused error) (R, error) {
 	return result, nil
 }
 
-// withoutUnknown returns the JSON of a type without the values that an enum in it does not know, and false when the whole
-// is such a value.
+// withoutUnknown returns the JSON of a type without the values that an enum in it does not know, and false when the
+// whole is such a value.
 func withoutUnknown(of reflect.Type, raw json.RawMessage) (json.RawMessage, bool, error) {
 	for of.Kind() == reflect.Pointer {
 		of = of.Elem()

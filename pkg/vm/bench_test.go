@@ -21,7 +21,7 @@ func large(tb testing.TB, n int) *vm.Provider {
 	tb.Helper()
 	answer := osc.ReadVmsResponse{Vms: &[]osc.Vm{}}
 	for i := range n {
-		owner := vm.Owner{NodeClaim: fmt.Sprintf("default-%d", i), NodeClaimUID: fmt.Sprintf("uid-%d", i), NodePool: "default", NodeClass: "default"}
+		owner := vm.Owner{NodeClaim: fmt.Sprintf("default-%d", i), NodeClaimUID: fmt.Sprintf("uid-%d", i)}
 		v := osc.Vm{VmId: new(fmt.Sprintf("i-%08x", i+1)), State: new(vm.StateRunning), Tags: &[]osc.ResourceTag{}}
 		v.ClientToken = new(cluster("uid-1").Token(owner, "tinav6.c2r4p2", "subnet-00000001"))
 		for key, value := range cluster("uid-1").Tags(owner, nil) {

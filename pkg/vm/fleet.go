@@ -34,8 +34,8 @@ type fleet struct {
 	gone           map[string]time.Time
 	widenedAt      time.Time
 	sectionIgnored bool
-	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says so.
-	// The credentials and the region of a process never change.
+	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says
+	// so. The credentials and the region of a process never change.
 	proven bool
 }
 
@@ -160,7 +160,8 @@ func (f *fleet) get(id string) (VM, bool) {
 	return r.VM, true
 }
 
-// find returns the VM of a NodeClaim, the first by ID if there are several. Each Create asks for it: it copies no fleet.
+// find returns the VM of a NodeClaim, the first by ID if there are several. Each Create asks for it: it copies no
+// fleet.
 func (f *fleet) find(cluster Cluster, nodeClaimUID string) (VM, bool) {
 	claims := cluster.Claims(nodeClaimUID)
 	f.mu.Lock()

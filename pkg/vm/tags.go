@@ -89,8 +89,8 @@ func (c Cluster) launched(v VM) bool { return strings.HasPrefix(v.ClientToken, c
 
 func (c Cluster) marker() string { return "kpo-" + digest(c.UID)[:12] + "-" }
 
-// Claims returns what reports whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where that
-// was lost. The token is made once, for any number of VMs.
+// Claims returns what reports whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where
+// that was lost. The token is made once, for any number of VMs.
 func (c Cluster) Claims(nodeClaimUID string) func(VM) bool {
 	prefix := c.tokenPrefix(nodeClaimUID)
 	return func(v VM) bool {
