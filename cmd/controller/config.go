@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 	"k8s.io/apimachinery/pkg/types"
@@ -83,8 +84,16 @@ func (c *config) addFlags(fs *coreoptions.FlagSet) {
 // check reads what flags only name. SDK credentials come from OSC_ACCESS_KEY, OSC_SECRET_KEY, OSC_REGION
 // and OSC_ENDPOINT_API, or from the profile OSC_PROFILE of ~/.osc/config.json.
 func (c *config) check() error {
-	if c.clusterName == "" {
+	switch {
+	case c.clusterName == "":
 		c.invalid = append(c.invalid, errors.New("--cluster-name (CLUSTER_NAME) is required"))
+	case !isTagText(c.clusterName, maxClusterName):
+		c.invalid = append(c.invalid, fmt.Errorf("--cluster-name (CLUSTER_NAME) is %q: want at most %d bytes without blanks, "+
+			"line breaks and '=', since it is part of tags and of the filters that find them", c.clusterName, maxClusterName))
+	}
+	if c.clusterID != "" && !isTagText(c.clusterID, maxClusterID) {
+		c.invalid = append(c.invalid, fmt.Errorf("--cluster-id (OSC_CLUSTER_ID) is %q: want at most %d bytes without blanks, "+
+			"line breaks and '=', since it is part of a tag's key", c.clusterID, maxClusterID))
 	}
 	if c.clusterID == "" {
 		c.invalid = append(c.invalid, errors.New("--cluster-id (OSC_CLUSTER_ID) is required: the cluster ID of the Outscale cloud controller manager, see the tag OscK8sClusterID/<id> of your control plane's VMs"))
@@ -106,13 +115,42 @@ func (c *config) check() error {
 		}
 		c.keepPrices = types.NamespacedName{Namespace: namespace, Name: name}
 	}
-	for name, value := range map[string]time.Duration{"--repair-silent-after": c.repairs.Silent, "--repair-not-ready-after": c.repairs.NotReady} {
-		if value <= 0 {
-			c.invalid = append(c.invalid, fmt.Errorf("%s is %s: want a duration above zero, for instance 10m", name, value))
-		}
-	}
+	c.checkTimes()
 	c.invalid = append(c.invalid, c.parseCredentials())
 	return errors.Join(c.invalid...)
+}
+
+// checkTimes checks what counts or lasts.
+func (c *config) checkTimes() {
+	for name, value := range map[string]time.Duration{
+		"--repair-silent-after": c.repairs.Silent, "--repair-not-ready-after": c.repairs.NotReady,
+		"--oapi-retry-wait-min": c.api.RetryWait, "--oapi-retry-wait-max": c.api.MaxRetryWait,
+	} {
+		if value <= 0 {
+			c.invalid = append(c.invalid, fmt.Errorf("%s is %s: want a duration above zero", name, value))
+		}
+	}
+	if c.api.RetryWait > c.api.MaxRetryWait {
+		c.invalid = append(c.invalid, fmt.Errorf("--oapi-retry-wait-min is %s: want at most --oapi-retry-wait-max, which is %s",
+			c.api.RetryWait, c.api.MaxRetryWait))
+	}
+	if c.api.Retries < 0 {
+		c.invalid = append(c.invalid, fmt.Errorf("--oapi-retry-count is %d: want 0 or more", c.api.Retries))
+	}
+}
+
+// Keys and values of tags have at most 255 characters (API, CreateTags).
+const (
+	// maxClusterName leaves room for a node name of 63 bytes in the tag Name, which is <cluster name>-<node name>.
+	maxClusterName = 255 - 1 - 63
+	maxClusterID   = 255 - len("OscK8sClusterID/")
+)
+
+// isTagText reports whether a text can be part of a tag's key, of a line key=value in the user data and of a filter of
+// the same form.
+func isTagText(text string, longest int) bool {
+	spoils := func(r rune) bool { return r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	return len(text) <= longest && !strings.ContainsFunc(text, spoils)
 }
 
 func (c *config) parseCredentials() error {

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // settle gives the process a complete environment, which a test then spoils.
@@ -38,16 +40,25 @@ func TestABadSettingIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(t *testing.T) []string{
-		"--cluster-name":        func(t *testing.T) []string { t.Helper(); t.Setenv("CLUSTER_NAME", ""); return nil },
-		"--cluster-id":          func(t *testing.T) []string { t.Helper(); t.Setenv("OSC_CLUSTER_ID", ""); return nil },
-		"OAPI_RATE_LIMIT":       func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
-		"--instance-types-file": func(*testing.T) []string { return []string{"--instance-types-file", file} },
-		"--repair-silent-after": func(*testing.T) []string { return []string{"--repair-silent-after", "0s"} },
-		"PRICES_CONFIGMAP":      func(*testing.T) []string { return []string{"--prices-configmap", "prices"} },
-		"needs NodeRepair":      func(*testing.T) []string { return []string{"--feature-gates", "TerminateFirstRepair=true"} },
-		"scheduler config":      func(*testing.T) []string { return []string{"--scheduler-config", "profiles: []"} },
-		"no-such-flag":          func(*testing.T) []string { return []string{"--no-such-flag"} },
-		"LOG_LEVEL":             func(*testing.T) []string { return []string{"--log-level", "loud"} },
+		"--cluster-name":                         func(t *testing.T) []string { t.Helper(); t.Setenv("CLUSTER_NAME", ""); return nil },
+		"--cluster-id":                           func(t *testing.T) []string { t.Helper(); t.Setenv("OSC_CLUSTER_ID", ""); return nil },
+		"OAPI_RATE_LIMIT":                        func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RATE_LIMIT", "fast"); return nil },
+		"--instance-types-file":                  func(*testing.T) []string { return []string{"--instance-types-file", file} },
+		"--repair-silent-after":                  func(*testing.T) []string { return []string{"--repair-silent-after", "0s"} },
+		"--oapi-retry-wait-min is -1s":           func(*testing.T) []string { return []string{"--oapi-retry-wait-min", "-1s"} },
+		"--oapi-retry-wait-max is -1s":           func(t *testing.T) []string { t.Helper(); t.Setenv("OAPI_RETRY_WAIT_MAX", "-1s"); return nil },
+		"--oapi-retry-wait-min is 1m":            func(*testing.T) []string { return []string{"--oapi-retry-wait-min", "1m"} },
+		"--oapi-retry-count":                     func(*testing.T) []string { return []string{"--oapi-retry-count", "-1"} },
+		`"pro=d"`:                                func(*testing.T) []string { return []string{"--cluster-name", "pro=d"} },
+		`"pro d"`:                                func(*testing.T) []string { return []string{"--cluster-name", "pro d"} },
+		`"pro\nd"`:                               func(*testing.T) []string { return []string{"--cluster-name", "pro\nd"} },
+		"at most 191 bytes":                      func(*testing.T) []string { return []string{"--cluster-name", strings.Repeat("a", 192)} },
+		`--cluster-id (OSC_CLUSTER_ID) is "a=b"`: func(*testing.T) []string { return []string{"--cluster-id", "a=b"} },
+		"PRICES_CONFIGMAP":                       func(*testing.T) []string { return []string{"--prices-configmap", "prices"} },
+		"needs NodeRepair":                       func(*testing.T) []string { return []string{"--feature-gates", "TerminateFirstRepair=true"} },
+		"scheduler config":                       func(*testing.T) []string { return []string{"--scheduler-config", "profiles: []"} },
+		"no-such-flag":                           func(*testing.T) []string { return []string{"--no-such-flag"} },
+		"LOG_LEVEL":                              func(*testing.T) []string { return []string{"--log-level", "loud"} },
 	} {
 		t.Run(want, func(t *testing.T) {
 			settle(t)
@@ -55,6 +66,21 @@ func TestABadSettingIsNamed(t *testing.T) {
 				t.Errorf("got %v, want an error that names %s", err, want)
 			}
 		})
+	}
+}
+
+// The longest tag that a cluster name is part of has room for the longest node name.
+func TestTheLongestNamesAreTaken(t *testing.T) {
+	settle(t)
+	cfg, err := parseConfig([]string{"--cluster-name", strings.Repeat("a", 191), "--cluster-id", strings.Repeat("b", 239), "--oapi-retry-count", "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := vm.Cluster{Name: cfg.clusterName, ID: cfg.clusterID, UID: "uid"}
+	for key, value := range cluster.Tags(vm.Owner{NodeName: strings.Repeat("n", 63)}, nil) {
+		if len(key) > 255 || len(value) > 255 {
+			t.Errorf("tag of %d and %d bytes: %s=%s", len(key), len(value), key, value)
+		}
 	}
 }
 

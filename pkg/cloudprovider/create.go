@@ -178,12 +178,13 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 		slices.ContainsFunc(candidates, func(tried candidate) bool { return c.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
-// launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon as
-// the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
+// launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon
+// as the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
 func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, launched vm.VM) {
 	c.unsure.Delete(claim.UID)
-	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]),
-		"vm-id", launched.ID, "instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
+	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(claim),
+		"NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", launched.ID,
+		"instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
 }
 
 // readSecrets reads what the machine config is made of, once for all candidates.

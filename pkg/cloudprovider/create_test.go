@@ -98,7 +98,8 @@ func TestTheGuestReadsAMachineConfigOfItsOwn(t *testing.T) {
 	}
 }
 
-// While a NodeClaim has no provider ID the provisioner stands still: tags that follow from the address are not for Create.
+// While a NodeClaim has no provider ID the provisioner stands still: tags that follow from the address are not for
+// Create.
 func TestCreateWaitsForNoTags(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, func(c *v1alpha1.OutscaleNodeClass) { c.Spec.Talos.Hostname = v1alpha1.HostnamePrivateIP })
 	if err := w.region.AddFault(oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultThrottle}); err != nil {

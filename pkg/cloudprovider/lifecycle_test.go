@@ -65,7 +65,8 @@ func TestAProtectedVMSaysWhatToDo(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)
 	node := w.launch(t, "default-a1")
 	id := w.machines()[0].ID
-	if err := w.region.AddFault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400}); err != nil {
+	refusal := oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400}
+	if err := w.region.AddFault(refusal); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

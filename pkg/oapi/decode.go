@@ -12,8 +12,8 @@ import (
 )
 
 // decode reads an answer again that the SDK refused. Its enums reject values that are newer than the SDK: one VM with
-// such a value would hide all the others, and a VM that CreateVms has made would be lost. These values are left out; what
-// else is wrong stays an error.
+// such a value would hide all the others, and a VM that CreateVms has made would be lost. These values are left out;
+// what else is wrong stays an error.
 func decode[R any](refused error) (R, error) {
 	var result R
 	sdk, ok := errors.AsType[osc.GenericOpenAPIError](refused)
@@ -31,8 +31,8 @@ func decode[R any](refused error) (R, error) {
 	return result, nil
 }
 
-// withoutUnknown returns the JSON of a type without the values that an enum in it does not know, and false when the whole
-// is such a value.
+// withoutUnknown returns the JSON of a type without the values that an enum in it does not know, and false when the
+// whole is such a value.
 func withoutUnknown(of reflect.Type, raw json.RawMessage) (json.RawMessage, bool, error) {
 	for of.Kind() == reflect.Pointer {
 		of = of.Elem()
@@ -55,7 +55,7 @@ func withoutUnknown(of reflect.Type, raw json.RawMessage) (json.RawMessage, bool
 // isUnknown reports whether a string is not one of the values of its type.
 func isUnknown(of reflect.Type, raw json.RawMessage) bool {
 	var text string
-	_, isEnum := reflect.New(of).Interface().(json.Unmarshaler)
+	_, isEnum := reflect.TypeAssert[json.Unmarshaler](reflect.New(of))
 	return isEnum && json.Unmarshal(raw, &text) == nil && json.Unmarshal(raw, reflect.New(of).Interface()) != nil
 }
 
@@ -79,20 +79,20 @@ func knownElements(of reflect.Type, raw json.RawMessage) (json.RawMessage, bool,
 }
 
 func knownFields(of reflect.Type, raw json.RawMessage) (json.RawMessage, bool, error) {
-	if _, own := reflect.New(of).Interface().(json.Unmarshaler); own {
+	if _, own := reflect.TypeAssert[json.Unmarshaler](reflect.New(of)); own {
 		return raw, true, nil // it reads itself, as time.Time does
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return nil, false, err
 	}
-	for i := range of.NumField() {
-		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+	for field := range of.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		value, ok := object[name]
 		if !ok {
 			continue
 		}
-		known, ok, err := withoutUnknown(of.Field(i).Type, value)
+		known, ok, err := withoutUnknown(field.Type, value)
 		switch {
 		case err != nil:
 			return nil, false, fmt.Errorf("%s: %w", name, err)

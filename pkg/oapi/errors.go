@@ -75,8 +75,8 @@ func Summary(err error) string {
 	return strings.ReplaceAll(err.Error(), e.Error(), e.Summary())
 }
 
-// quoted is what may be user data that was sent: base64 of more than 40 characters, in one line or in several. IDs, types
-// and client tokens have no run of that length.
+// quoted is what may be user data that was sent: base64 of more than 40 characters, in one line or in several. IDs,
+// types and client tokens have no run of that length.
 var quoted = regexp.MustCompile(`[A-Za-z0-9+/]{41,}(?:(?:\\[rn]|[\r\n])+[A-Za-z0-9+/]+)*={0,2}`)
 
 // short keeps the detail that matters. It ends up in events and conditions: what the API quotes of the user data, which

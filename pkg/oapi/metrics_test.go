@@ -20,7 +20,11 @@ func counted(t *testing.T, client *Client, call, code string) float64 {
 func waited(t *testing.T, client *Client, of string) *dto.Histogram {
 	t.Helper()
 	var metric dto.Metric
-	if err := client.metrics.wait.WithLabelValues(of).(prometheus.Histogram).Write(&metric); err != nil {
+	histogram, ok := client.metrics.wait.WithLabelValues(of).(prometheus.Histogram)
+	if !ok {
+		t.Fatal("the wait is no histogram")
+	}
+	if err := histogram.Write(&metric); err != nil {
 		t.Fatal(err)
 	}
 	return metric.GetHistogram()

@@ -40,8 +40,8 @@ func classOf(call string) class {
 const patience = 4
 
 // queue hands out the turns of one rate limit by class, and in the order of arrival within a class. The limiter alone
-// knows one order for all calls, in which a deletion waits for each launch of a burst; and it refuses a call at once when
-// its turn would come after its deadline, though the queue may be shorter by then.
+// knows one order for all calls, in which a deletion waits for each launch of a burst; and it refuses a call at once
+// when its turn would come after its deadline, though the queue may be shorter by then.
 type queue struct {
 	limiter *rate.Limiter
 

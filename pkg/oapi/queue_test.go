@@ -15,7 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// sent is an API without a network, so that the tests below run in the time of a bubble. It notes the calls that arrive.
+// sent is an API without a network, so that the tests below run in the time of a bubble. It notes the calls that
+// arrive.
 type sent struct {
 	mu    sync.Mutex
 	calls []string
@@ -25,8 +26,10 @@ func (s *sent) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-	header := http.Header{"Content-Type": []string{"application/json"}}
-	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(strings.NewReader("{}")),
+		Header: http.Header{"Content-Type": []string{"application/json"}},
+	}, nil
 }
 
 func (s *sent) count(call string) int {
@@ -136,7 +139,8 @@ func TestLaunchesAndTagsGoOnWhileUrgentCallsNeverEnd(t *testing.T) {
 		time.Sleep(time.Minute)
 		reads, tags, launches := api.count("ReadVms"), api.count("CreateTags"), api.count("CreateVms")
 		if launches < 30 || tags < 30 || reads < 150 {
-			t.Errorf("in a minute of 300 calls: %d reads, %d tags, %d launches: none may starve, and reads come first", reads, tags, launches)
+			t.Errorf("in a minute of 300 calls: %d reads, %d tags, %d launches: none may starve, and reads come first",
+				reads, tags, launches)
 		}
 		if all := reads + tags + launches; all > 302 {
 			t.Errorf("%d calls in a minute at 5/s", all)
@@ -210,8 +214,9 @@ func TestWaitIsMeasuredByClass(t *testing.T) {
 		if err := client.CreateTags(ctx, tagRequest()); err != nil {
 			t.Error(err)
 		}
-		if launches, tags := waited(t, client, "launch"), waited(t, client, "tag"); launches.GetSampleCount() != 5 || tags.GetSampleCount() != 1 {
-			t.Errorf("measured %v launches and %v tags, want 5 and 1", launches, tags)
+		launches, tags := waited(t, client, "launch").GetSampleCount(), waited(t, client, "tag").GetSampleCount()
+		if launches != 5 || tags != 1 {
+			t.Errorf("measured %d launches and %d tags, want 5 and 1", launches, tags)
 		}
 	})
 }

@@ -36,7 +36,8 @@ func nodeName(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, pr
 	return utils.NodeName(claim.Name)
 }
 
-// IsNameKnown reports whether the node's name is known from the machine itself, and not from what its NodeClass says today.
+// IsNameKnown reports whether the node's name is known from the machine itself, and not from what its NodeClass says
+// today.
 func IsNameKnown(claim *karpv1.NodeClaim) bool {
 	return claim.Status.NodeName != "" || claim.Annotations[v1alpha1.AnnotationHostname] != ""
 }

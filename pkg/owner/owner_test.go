@@ -81,7 +81,8 @@ func TestNameIsTheNodesOrThatOfTheModeAtLaunch(t *testing.T) {
 
 func TestModeOfAnAdoptedVMFollowsFromItsTag(t *testing.T) {
 	for tag, want := range map[string]v1alpha1.HostnameMode{
-		"default-a": v1alpha1.HostnameNodeClaim, "ip-10-0-1-88": v1alpha1.HostnamePrivateIP, "": v1alpha1.HostnamePrivateIP, "else": v1alpha1.HostnamePrivateIP,
+		"default-a": v1alpha1.HostnameNodeClaim, "ip-10-0-1-88": v1alpha1.HostnamePrivateIP,
+		"": v1alpha1.HostnamePrivateIP, "else": v1alpha1.HostnamePrivateIP,
 	} {
 		v := vm.VM{PrivateIP: "10.0.1.88", Tags: map[string]string{vm.TagNodeName: tag}}
 		if got := owner.HostnameMode(claim("default-a"), class(v1alpha1.HostnamePrivateIP), v); got != want {

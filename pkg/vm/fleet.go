@@ -34,8 +34,8 @@ type fleet struct {
 	gone           map[string]time.Time
 	widenedAt      time.Time
 	sectionIgnored bool
-	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says so.
-	// The credentials and the region of a process never change.
+	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says
+	// so. The credentials and the region of a process never change.
 	proven bool
 }
 
@@ -158,6 +158,25 @@ func (f *fleet) get(id string) (VM, bool) {
 		return VM{}, false
 	}
 	return r.VM, true
+}
+
+// find returns the VM of a NodeClaim, the first by ID if there are several. Each Create asks for it: it copies no
+// fleet.
+func (f *fleet) find(cluster Cluster, nodeClaimUID string) (VM, bool) {
+	claims := cluster.Claims(nodeClaimUID)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var found *record
+	for _, r := range f.vms {
+		first := found == nil || r.ID < found.ID
+		if first && !r.Leaving() && claims(r.VM) && !cluster.isForeign(r.VM) {
+			found = r
+		}
+	}
+	if found == nil {
+		return VM{}, false
+	}
+	return found.VM, true
 }
 
 func (f *fleet) list(cluster Cluster) []VM {

@@ -77,8 +77,8 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	return launched, nil
 }
 
-// tagsArrive reports whether the tags in the user data have worked so far. Where they are ignored, a VM counts as untagged
-// from its launch on, so that whoever compares its tags sets them at once: the kubelet comes soon.
+// tagsArrive reports whether the tags in the user data have worked so far. Where they are ignored, a VM counts as
+// untagged from its launch on, so that whoever compares its tags sets them at once: the kubelet comes soon.
 func (p *Provider) tagsArrive() bool {
 	return p.options.TagsInUserData && !p.fleet.sectionWasIgnored()
 }

@@ -42,7 +42,8 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) (unproven 
 			"credentials (OSC_ACCESS_KEY, OSC_PROFILE) are of their account, and OSC_REGION or OSC_ENDPOINT_API of their region",
 			ErrNotBelieved, known)
 	case patience == massAbsence && waiting > 0:
-		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet", ErrNotBelieved, len(absent), known, massAbsence)
+		f.doubt = fmt.Errorf("%w: it lacks %d of %d VMs, and has not said so for %s yet",
+			ErrNotBelieved, len(absent), known, massAbsence)
 	}
 	return unproven
 }

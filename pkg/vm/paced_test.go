@@ -42,7 +42,8 @@ func paced(t *testing.T, region *oapitest.Region, rate float64) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.sdk, w.api, w.vms = osc.NewAPIClient(configuration), api, vm.NewProvider(api, cluster("uid-1"), vm.Options{TagsInUserData: true}, time.Now)
+	w.sdk, w.api = osc.NewAPIClient(configuration), api
+	w.vms = vm.NewProvider(api, cluster("uid-1"), vm.Options{TagsInUserData: true}, time.Now)
 	return w
 }
 

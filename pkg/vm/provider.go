@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// maxAge is how old a snapshot may be for most: core polls Delete every 5 s, and all polls of that time share one read.
+	// maxAge is how old a snapshot may be for most: core polls Delete every 5 s, and all polls of that time share one
+	// read.
 	maxAge = 5 * time.Second
 	// pageSize is the largest page of ReadVms.
 	pageSize = 1000
@@ -24,8 +25,8 @@ type Options struct {
 	// TagsInUserData sends the tags in the OUTSCALE section of the user data, so that they exist when the VM does.
 	TagsInUserData bool
 	// Witness reports whether something else than the VMs shows that the account is the cluster's. It is asked while the
-	// fleet is known by name only: in another account or region all of it is missing, and so it is when all of it has ended.
-	// Without one such a fleet is never believed to be gone.
+	// fleet is known by name only: in another account or region all of it is missing, and so it is when all of it has
+	// ended. Without one such a fleet is never believed to be gone.
 	Witness func(context.Context) (bool, error)
 }
 
@@ -94,14 +95,11 @@ func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) 
 
 // Find returns the VM of a NodeClaim that an earlier attempt launched. Where its tags may be lost, Widen comes first.
 func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
-	vms, err := p.List(ctx)
-	if err != nil {
+	if err := p.refresh(ctx, maxAge); err != nil {
 		return VM{}, err
 	}
-	for _, v := range vms {
-		if !v.Leaving() && p.cluster.Claims(owner.NodeClaimUID, v) {
-			return v, nil
-		}
+	if found, ok := p.fleet.find(p.cluster, owner.NodeClaimUID); ok {
+		return found, nil
 	}
 	return VM{}, fmt.Errorf("VM of NodeClaim %q: %w", owner.NodeClaim, ErrNotFound)
 }
@@ -172,9 +170,11 @@ func (p *Provider) confirm(ctx context.Context, read []VM, started time.Time) er
 	return nil
 }
 
-// alone runs a read unless one of at most that age serves. Callers that come meanwhile wait for it and share its result, its
-// failure too: in an outage they would otherwise queue up for one full round of retries each.
-func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(since time.Time) bool, read func() error) error {
+// alone runs a read unless one of at most that age serves. Callers that come meanwhile wait for it and share its result,
+// its failure too: in an outage they would otherwise queue up for one full round of retries each.
+func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(since time.Time) bool,
+	read func() error,
+) error {
 	arrived := p.now()
 	if fresh(arrived.Add(-age)) {
 		return nil

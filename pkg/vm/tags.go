@@ -89,9 +89,13 @@ func (c Cluster) launched(v VM) bool { return strings.HasPrefix(v.ClientToken, c
 
 func (c Cluster) marker() string { return "kpo-" + digest(c.UID)[:12] + "-" }
 
-// Claims reports whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where that was lost.
-func (c Cluster) Claims(nodeClaimUID string, v VM) bool {
-	return v.Tags[TagNodeClaimUID] == nodeClaimUID || strings.HasPrefix(v.ClientToken, c.tokenPrefix(nodeClaimUID))
+// Claims returns what reports whether a VM is of the NodeClaim with this UID: by its tag, or by its client token where
+// that was lost. The token is made once, for any number of VMs.
+func (c Cluster) Claims(nodeClaimUID string) func(VM) bool {
+	prefix := c.tokenPrefix(nodeClaimUID)
+	return func(v VM) bool {
+		return v.Tags[TagNodeClaimUID] == nodeClaimUID || strings.HasPrefix(v.ClientToken, prefix)
+	}
 }
 
 // Token returns the client token of one attempt: the same for every repetition, another for another candidate. It

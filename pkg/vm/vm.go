@@ -27,7 +27,8 @@ var ErrNotFound = errors.New("VM not found")
 var ErrNotBelieved = errors.New("the answer of Outscale is not believed")
 
 // ErrProtected means that only somebody who removes the deletion protection of the VM can let it be deleted.
-var ErrProtected = errors.New("the VM has deletion protection: remove it in Cockpit, or with UpdateVm and DeletionProtection=false")
+var ErrProtected = errors.New(
+	"the VM has deletion protection: remove it in Cockpit, or with UpdateVm and DeletionProtection=false")
 
 // ErrUserDataTooLong means that no VM can ever be made of this machine config.
 var ErrUserDataTooLong = errors.New("user data is too long")

@@ -143,17 +143,17 @@ func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeC
 // it has none, by UID. A NodeClaim that has another VM does not protect this one.
 func (c *Controller) suspects(vms []vm.VM, claims []karpv1.NodeClaim) []vm.VM {
 	wanted := map[string]bool{}
-	var launching []string
+	var launching []func(vm.VM) bool
 	for _, claim := range claims {
 		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
 			wanted[id] = true
 		} else {
-			launching = append(launching, string(claim.UID))
+			launching = append(launching, c.vms.Cluster().Claims(string(claim.UID)))
 		}
 	}
 	var out []vm.VM
 	for _, v := range vms {
-		isClaimed := func(uid string) bool { return c.vms.Cluster().Claims(uid, v) }
+		isClaimed := func(claims func(vm.VM) bool) bool { return claims(v) }
 		old := !v.CreatedAt.IsZero() && c.clock.Since(v.CreatedAt) > minAge
 		if old && !v.Leaving() && c.vms.IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
 			out = append(out, v)

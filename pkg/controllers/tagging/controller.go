@@ -31,7 +31,8 @@ import (
 )
 
 const (
-	// soon is the pace for a young VM, and the age of its reads: its tags must be right before the kubelet registers, or the CCM deletes the Node.
+	// soon is the pace for a young VM, and the age of its reads: its tags must be right before the kubelet registers, or
+	// the CCM deletes the Node.
 	soon = 5 * time.Second
 	// young is the age up to which soon applies.
 	young = time.Minute
@@ -119,8 +120,8 @@ func (c *Controller) maxAge(claim *karpv1.NodeClaim) time.Duration {
 	return later
 }
 
-// isYoung reports whether the VM was launched a moment ago. Its NodeClaim can be much older: in a burst, launches wait for
-// each other.
+// isYoung reports whether the VM was launched a moment ago. Its NodeClaim can be much older: in a burst, launches wait
+// for each other.
 func (c *Controller) isYoung(claim *karpv1.NodeClaim, v vm.VM) bool {
 	return c.clock.Since(v.CreatedAt) < young || c.clock.Since(launchedAt(claim)) < young
 }

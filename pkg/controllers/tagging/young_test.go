@@ -38,7 +38,8 @@ func newWorld(t *testing.T, region *oapitest.Region, options vm.Options, mode v1
 	w.nodeClass = &v1alpha1.OutscaleNodeClass{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
 	w.nodeClass.Spec.Talos.Hostname = mode
 	w.nodeClass.Spec.Tags = map[string]string{"team": "platform"}
-	w.vms = vm.NewProvider(account.Client(t, region), vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}, options, w.clock.Now)
+	cluster := vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"}
+	w.vms = vm.NewProvider(account.Client(t, region), cluster, options, w.clock.Now)
 	return w
 }
 
@@ -56,8 +57,10 @@ func (w *world) launch(waited time.Duration) (*karpv1.NodeClaim, string) {
 	claim.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: v1alpha1.Group, Kind: "OutscaleNodeClass", Name: "default"}
 	fixture := w.Fixture()
 	v, err := w.vms.Launch(w.t.Context(), vm.Request{
-		Owner: owner.Of(claim, w.nodeClass, ""), Type: "tinav6.c2r4p2", ImageID: fixture.ImageID, SubnetID: fixture.Subnets[0].ID,
-		SecurityGroupIDs: []string{fixture.WorkerSecurityGroupID}, UserData: []byte("machine: {}\n"), Tags: w.nodeClass.Spec.Tags,
+		Owner: owner.Of(claim, w.nodeClass, ""), Type: "tinav6.c2r4p2",
+		ImageID: fixture.ImageID, SubnetID: fixture.Subnets[0].ID,
+		SecurityGroupIDs: []string{fixture.WorkerSecurityGroupID},
+		UserData:         []byte("machine: {}\n"), Tags: w.nodeClass.Spec.Tags,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -151,17 +154,18 @@ func TestTagsOfOldVMsAreComparedWithAnOlderRead(t *testing.T) {
 }
 
 func TestNodeNameThatSomebodyChangedIsRepaired(t *testing.T) {
+	const byClaim, byIP = v1alpha1.HostnameNodeClaim, v1alpha1.HostnamePrivateIP
 	for name, c := range map[string]struct {
 		node         string
 		launch, now  v1alpha1.HostnameMode
 		fromAddress  bool
 		want, before string
 	}{
-		"once there is a Node":                       {node: "default-a1", launch: v1alpha1.HostnameNodeClaim, now: v1alpha1.HostnameNodeClaim, before: "x", want: "default-a1"},
-		"before there is one":                        {launch: v1alpha1.HostnameNodeClaim, now: v1alpha1.HostnameNodeClaim, before: "x", want: "default-a1"},
-		"the mode was changed, there is a Node":      {node: "default-a1", launch: v1alpha1.HostnameNodeClaim, now: v1alpha1.HostnamePrivateIP, want: "default-a1"},
-		"the mode was changed before there is one":   {launch: v1alpha1.HostnameNodeClaim, now: v1alpha1.HostnamePrivateIP, want: "default-a1"},
-		"the mode was the address's, and is no more": {launch: v1alpha1.HostnamePrivateIP, now: v1alpha1.HostnameNodeClaim, fromAddress: true},
+		"once there is a Node":                       {node: "default-a1", launch: byClaim, now: byClaim, before: "x", want: "default-a1"},
+		"before there is one":                        {launch: byClaim, now: byClaim, before: "x", want: "default-a1"},
+		"the mode was changed, there is a Node":      {node: "default-a1", launch: byClaim, now: byIP, want: "default-a1"},
+		"the mode was changed before there is one":   {launch: byClaim, now: byIP, want: "default-a1"},
+		"the mode was the address's, and is no more": {launch: byIP, now: byClaim, fromAddress: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &oapitest.Region{}, vm.Options{TagsInUserData: true}, c.launch)
