@@ -24,3 +24,16 @@ func Of(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateI
 		NodeName:     name,
 	}
 }
+
+// MissingTags are the tags that the VM of a NodeClaim lacks: of those that the parties around it rely on, and of the
+// user's. A node name that is there stays: the machine has the one it was launched with, whatever the NodeClass says today.
+func MissingTags(cluster vm.Cluster, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM,
+	user map[string]string,
+) map[string]string {
+	missing := vm.MissingTags(v, cluster.Tags(Of(claim, nodeClass, v.PrivateIP), user))
+	if v.Tags[vm.TagNodeName] != "" {
+		delete(missing, vm.TagNodeName)
+		delete(missing, "Name")
+	}
+	return missing
+}

@@ -31,9 +31,10 @@ import (
 )
 
 const (
-	// soon is the pace for a young VM: its tags must be right before the kubelet registers, or the CCM deletes the Node.
+	// soon is the pace for a VM that is young or not registered: its tags must be right when the kubelet comes, or the CCM
+	// deletes the Node.
 	soon = 5 * time.Second
-	// young is the age up to which soon applies.
+	// young is the age up to which the user's tags are repeated.
 	young = time.Minute
 	// later is the pace for the others. The reads are shared, so that the fleet's size does not matter.
 	later = time.Minute
@@ -86,26 +87,20 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("repaired tags of VM", "NodeClaim", klog.KObj(claim), "vm-id", id, "tags", slices.Sorted(maps.Keys(missing)), "reason", "TagsMissing")
 		repaired.Add(float64(len(missing)))
 	}
-	if c.isYoung(claim) {
+	if c.isYoung(claim) || !claim.StatusConditions().IsTrue(karpv1.ConditionTypeRegistered) {
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	return reconcile.Result{RequeueAfter: later}, nil
 }
 
 // missing are the tags to set. The user's own are set with the launch, are repeated for a young VM in case that failed,
-// and are the user's to change afterwards. A node name that is there stays: the machine has the one it was launched with,
-// whatever the NodeClass says today.
+// and are the user's to change afterwards.
 func (c *Controller) missing(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
 	var user map[string]string
 	if c.isYoung(claim) {
 		user = nodeClass.Spec.Tags
 	}
-	missing := vm.MissingTags(v, c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), user))
-	if v.Tags[vm.TagNodeName] != "" {
-		delete(missing, vm.TagNodeName)
-		delete(missing, "Name")
-	}
-	return missing
+	return owner.MissingTags(c.vms.Cluster(), claim, nodeClass, v, user)
 }
 
 func (c *Controller) isYoung(claim *karpv1.NodeClaim) bool {
