@@ -60,9 +60,9 @@ func (s *Sandbox) runMachines(ctx context.Context) error {
 	fleet := &machines.Fleet{
 		Region: s.Region, BootDelay: s.options.BootDelay, ReadyDelay: s.options.ReadyDelay,
 		CertificateTimeout: s.options.CertificateTimeout,
-		Trustd:  &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
-		Freezer: &s.freezer,
-		Images:  map[string]string{s.Region.Fixture().OldImageID: oldTalos},
+		Trustd:             &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
+		Freezer:            &s.freezer,
+		Images:             map[string]string{s.Region.Fixture().OldImageID: oldTalos},
 	}
 	s.run("running the machines", func() error { return fleet.Run(ctx) })
 	return nil
