@@ -16,7 +16,7 @@ import (
 //
 //go:generate sh -c "(cd ../controlplane/binaries && go run ./kubeletflags) >kubelet_flags.txt"
 //go:embed kubelet_flags.txt
-var knownFlags string //nolint:gochecknoglobals // go:embed needs a variable of the package
+var knownFlags string
 
 // checkFlags refuses what makes a kubelet exit before it reads its config.
 func checkFlags(flags map[string]string) error {
