@@ -36,7 +36,8 @@ import (
 const (
 	// proof is how long the API server must have no Node after the watch has shown its deletion. A kubelet that was about
 	// to create one has done so by then: its pauses are of at most 7 s (k8s.io/kubernetes pkg/kubelet/kubelet_node_status.go).
-	proof = 10 * time.Second
+	// And reads of tags that lag have come: on a VM that is rebooted sooner, the CCM would delete the second Node, too.
+	proof = 20 * time.Second
 	// soon is the pace of a wait for the VM, or for its tags.
 	soon = 5 * time.Second
 	// comeback is how long a rebooted VM may take to bring its Node back: Talos boots in a minute or two. Core would wait
@@ -128,6 +129,8 @@ func (c *Controller) isGone(ctx context.Context, node *lostNode, missing map[str
 	}
 	if node.absentSince.IsZero() {
 		node.absentSince, node.lacked = c.clock.Now(), slices.Sorted(maps.Keys(missing))
+		// The CCM asks for these two only (ccm/cloud/vm.go:141-163).
+		node.lacked = slices.DeleteFunc(node.lacked, func(key string) bool { return !strings.HasPrefix(key, "OscK8s") })
 	}
 	wait := proof - c.clock.Since(node.absentSince)
 	return wait <= 0, wait, nil
