@@ -12,9 +12,16 @@ func TestTheKubeletKnowsItsFlagsAndNotTheirHalves(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	halves := [][2]string{
-		{"authentication-token-webhook-cache-", "ttl"}, {"cluster-", "dns"}, {"cpu-", "manager-reconcile-period"},
-		{"enforce-node-", "allocatable"}, {"http-check-", "frequency"}, {"image-gc-", "low-threshold"}, {"kube-api-", "qps"},
-		{"log-text-split-", "stream"}, {"minimum-container-ttl-", "duration"}, {"tls-", "private-key-file"},
+		{"authentication-token-webhook-cache-", "ttl"},
+		{"cluster-", "dns"},
+		{"cpu-", "manager-reconcile-period"},
+		{"enforce-node-", "allocatable"},
+		{"http-check-", "frequency"},
+		{"image-gc-", "low-threshold"},
+		{"kube-api-", "qps"},
+		{"log-text-split-", "stream"},
+		{"minimum-container-ttl-", "duration"},
+		{"tls-", "private-key-file"},
 	}
 	whole := make([]string, 0, len(halves))
 	w := newWorld(t, nil)
