@@ -24,6 +24,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/registration"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
@@ -79,6 +80,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, networks, refusals, op.EventRecorder),
 			catalog.NewController(prices, op.GetClient(), uncached, cfg.keepPrices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
+			registration.NewController(op.Clock, op.GetClient(), uncached, vms, provider, op.EventRecorder),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
 		).
 		Start(ctx)

@@ -23,20 +23,10 @@ import (
 // It is longer than a boot of Talos takes, and shorter than the 5 minutes after which core gives up.
 const rebootProof = 2 * time.Minute
 
-// rebootRecord is the last reboot of a NodeClaim. It is an annotation, written before the call: a process that dies
-// between the call and its answer must not make the call again.
-type rebootRecord struct {
-	// Operation is core's name of the reboot, the same at each repetition.
-	Operation string    `json:"operation"`
-	SentAt    time.Time `json:"sentAt"`
-	// Accepted is set once Outscale has taken the call.
-	Accepted bool `json:"accepted,omitempty"`
-}
-
 // Reboot restarts the VM of a NodeClaim, once for each operation, and returns as soon as Outscale has taken the call. Core
 // repeats it until it succeeds, and sees a reboot that has happened by the node's new boot ID.
 func (c *CloudProvider) Reboot(ctx context.Context, claim *karpv1.NodeClaim, operationID string) error {
-	if last := lastReboot(claim); last.Operation == operationID {
+	if last := v1alpha1.LastReboot(claim); last.Operation == operationID {
 		since := time.Since(last.SentAt)
 		switch {
 		case last.Accepted:
@@ -50,14 +40,19 @@ func (c *CloudProvider) Reboot(ctx context.Context, claim *karpv1.NodeClaim, ope
 	if err != nil {
 		return err
 	}
-	record := rebootRecord{Operation: operationID, SentAt: time.Now()}
+	record := v1alpha1.RebootRecord{Operation: operationID, SentAt: time.Now()}
 	if err := c.recordReboot(ctx, claim, &record); err != nil {
 		return err
 	}
 	if err := c.vms.Reboot(ctx, id); err != nil {
 		return c.rebootRefused(ctx, claim, err)
 	}
-	log.FromContext(ctx).Info("rebooted VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", "NodeUnhealthy")
+	reason := "NodeUnhealthy"
+	if !claim.StatusConditions().IsTrue(karpv1.ConditionTypeRegistered) {
+		reason = "NodeDeletedBeforeRegistration" // core repairs registered nodes only
+	}
+	log.FromContext(ctx).Info("rebooted VM", "NodeClaim", klog.KObj(claim),
+		"NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", reason)
 	record.Accepted = true
 	if err := c.recordReboot(ctx, claim, &record); err != nil {
 		// The reboot is on its way, and core notes that as well: an error here would make it call again.
@@ -106,18 +101,9 @@ func (c *CloudProvider) rebootRefused(ctx context.Context, claim *karpv1.NodeCla
 	return errors.Join(err, c.recordReboot(ctx, claim, nil))
 }
 
-// lastReboot returns the recorded call. One that cannot be read counts as none.
-func lastReboot(claim *karpv1.NodeClaim) rebootRecord {
-	var record rebootRecord
-	if err := json.Unmarshal([]byte(claim.Annotations[v1alpha1.AnnotationReboot]), &record); err != nil {
-		return rebootRecord{}
-	}
-	return record
-}
-
 // recordReboot writes the record, or removes it if nil. It fails if the NodeClaim has changed since it was read: a stale
 // copy may lack the record of a call that was made. The NodeClaim is updated in place, since core goes on with it.
-func (c *CloudProvider) recordReboot(ctx context.Context, claim *karpv1.NodeClaim, record *rebootRecord) error {
+func (c *CloudProvider) recordReboot(ctx context.Context, claim *karpv1.NodeClaim, record *v1alpha1.RebootRecord) error {
 	stored := claim.DeepCopy()
 	if record == nil {
 		delete(claim.Annotations, v1alpha1.AnnotationReboot)

@@ -53,3 +53,19 @@ func HostnameMode(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass
 		return cmp.Or(nodeClass.Spec.Talos.Hostname, v1alpha1.HostnameNodeClaim)
 	}
 }
+
+// MissingTags are the tags that the VM of a NodeClaim lacks: of those that the parties around it rely on, and of the
+// user's. A node name that is there stays while the right one is not certain, and the tag Name, which people may change,
+// is set together with it only.
+func MissingTags(cluster vm.Cluster, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM,
+	user map[string]string,
+) map[string]string {
+	missing := vm.MissingTags(v, cluster.Tags(Of(claim, nodeClass, v.PrivateIP), user))
+	if v.Tags[vm.TagNodeName] != "" && !IsNameKnown(claim) {
+		delete(missing, vm.TagNodeName)
+	}
+	if _, named := missing[vm.TagNodeName]; !named && v.Tags[vm.TagNodeName] != "" {
+		delete(missing, "Name")
+	}
+	return missing
+}

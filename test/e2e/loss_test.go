@@ -16,7 +16,7 @@ import (
 )
 
 func TestVMKilledOutsideIsReplaced(t *testing.T) {
-	w := start(t, sandbox.Options{NodeGracePeriod: 10 * time.Second})
+	w := start(t, sandbox.Options{NodeGracePeriod: 10 * time.Second, ReadyDelay: unready})
 	w.run(2)
 	before := w.state()
 	victim := before.VMs[0]
@@ -45,7 +45,7 @@ func TestVMKilledOutsideIsReplaced(t *testing.T) {
 }
 
 func TestNodesWaitForTheCloudControllerManager(t *testing.T) {
-	w := start(t, sandbox.Options{WithoutCCM: true})
+	w := start(t, sandbox.Options{WithoutCCM: true, ReadyDelay: unready})
 	w.scale(2)
 	w.await("2 nodes that are not initialized", func(ctx context.Context) error {
 		state, err := w.State(ctx)

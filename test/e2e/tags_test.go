@@ -14,7 +14,7 @@ import (
 )
 
 func TestStrippedTagsAreRepairedAndCostNoNode(t *testing.T) {
-	w := start(t, sandbox.Options{})
+	w := start(t, sandbox.Options{ReadyDelay: unready})
 	w.run(3)
 	before := w.state()
 

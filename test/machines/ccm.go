@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	cloudproviderapi "k8s.io/cloud-provider/api"
 	"k8s.io/utils/clock"
@@ -31,6 +32,10 @@ type CCM struct {
 	Kubernetes *rest.Config
 	// Period is the pause between two looks at NotReady nodes; five seconds if zero.
 	Period time.Duration
+	// UpdatePeriod is the pause between two reads of the VMs of all initialised nodes; five minutes if zero.
+	UpdatePeriod time.Duration
+	// CollectPeriod is the pause between two looks for security groups of load balancers that are gone; two minutes if zero.
+	CollectPeriod time.Duration
 	// CallsPerSecond bounds the calls to the region; five if zero.
 	CallsPerSecond float64
 	// Clock drives the period; the wall clock if nil.
@@ -46,6 +51,8 @@ type ccm struct {
 	cloud *cloud
 	nodes cache.Indexer
 	queue workqueue.TypedRateLimitingInterface[string]
+	// initialiser and lifecycle are the voices of the two controllers in a CCM.
+	initialiser, lifecycle record.EventRecorder
 }
 
 // Run works until ctx ends. A cluster without a CCM never calls it.
@@ -54,6 +61,8 @@ func (c *CCM) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("running the cloud controller manager: %w", err)
 	}
+	stopEvents := running.startEvents()
+	defer stopEvents()
 	var work sync.WaitGroup
 	defer work.Wait()
 	work.Go(func() { informer.RunWithContext(ctx) })
@@ -61,6 +70,8 @@ func (c *CCM) Run(ctx context.Context) error {
 		return nil
 	}
 	work.Go(func() { running.initialise(ctx) })
+	work.Go(func() { running.updateAddresses(ctx) })
+	work.Go(func() { running.collectGarbage(ctx) })
 	work.Go(func() {
 		<-ctx.Done()
 		running.queue.ShutDown()
@@ -72,6 +83,8 @@ func (c *CCM) Run(ctx context.Context) error {
 func (c *CCM) prepare() (*ccm, cache.SharedIndexInformer, error) {
 	running := &ccm{CCM: *c}
 	running.Period = cmp.Or(c.Period, 5*time.Second)
+	running.UpdatePeriod = cmp.Or(c.UpdatePeriod, 5*time.Minute)
+	running.CollectPeriod = cmp.Or(c.CollectPeriod, 2*time.Minute)
 	running.CallsPerSecond = cmp.Or(c.CallsPerSecond, 5)
 	if running.Clock == nil {
 		running.Clock = clock.RealClock{}
@@ -137,10 +150,18 @@ func (c *ccm) watchLifecycle(ctx context.Context) {
 				c.Log.Info("could not judge node", "node", node.Name, "error", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !c.wait(ctx, c.Period) {
 			return
-		case <-c.Clock.After(c.Period):
 		}
+	}
+}
+
+// wait reports whether the pause is over, and false when ctx has ended before.
+func (c *ccm) wait(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-c.Clock.After(pause):
+		return true
 	}
 }

@@ -2,7 +2,6 @@ package machines
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	cloudproviderapi "k8s.io/cloud-provider/api"
 )
@@ -45,6 +43,7 @@ func (c *ccm) initialiseNode(ctx context.Context, name string) error {
 	if err := c.writeNode(ctx, name, vm); err != nil {
 		return err
 	}
+	c.initialiser.Event(node, corev1.EventTypeNormal, "Synced", "Node synced successfully")
 	c.Log.Info("initialised node", "node", name, "vm-id", vm.GetVmId(), "instance-type", vm.GetVmType(), "subregion", vm.Placement.GetSubregionName())
 	return nil
 }
@@ -78,21 +77,7 @@ func (c *ccm) writeNode(ctx context.Context, name string, vm *osc.Vm) error {
 	if err != nil {
 		return fmt.Errorf("updating node: %w", err)
 	}
-	// The list is replaced as a whole: addresses of the kubelet that the cloud does not know go away.
-	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/status/addresses", "value": addresses(vm)}})
-	if err != nil {
-		return err
-	}
-	if len(updated.Status.Addresses) == 0 {
-		patch, err = json.Marshal([]map[string]any{{"op": "add", "path": "/status/addresses", "value": addresses(vm)}})
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := c.kube.CoreV1().Nodes().Patch(ctx, name, types.JSONPatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
-		return fmt.Errorf("updating node addresses: %w", err)
-	}
-	return nil
+	return c.writeAddresses(ctx, updated, addresses(vm))
 }
 
 // judge deletes a node that is not Ready and has no VM, and taints one whose VM is shut down.
@@ -105,11 +90,7 @@ func (c *ccm) judge(ctx context.Context, node *corev1.Node) error {
 		return err
 	}
 	if vm == nil {
-		if err := c.kube.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("deleting node: %w", err)
-		}
-		c.Log.Info("deleted node that has no VM", "node", node.Name, "provider-id", node.Spec.ProviderID)
-		return nil
+		return c.deleteNode(ctx, node)
 	}
 	// The real CCM asks twice, once for each question.
 	vm, err = c.cloud.find(ctx, node)
@@ -117,6 +98,19 @@ func (c *ccm) judge(ctx context.Context, node *corev1.Node) error {
 		return err
 	}
 	return c.setShutdownTaint(ctx, node, &corev1.Taint{Key: cloudproviderapi.TaintNodeShutdown, Effect: corev1.TaintEffectNoSchedule})
+}
+
+// deleteNode announces the deletion before it makes it (k8s.io/cloud-provider controllers/nodelifecycle, MonitorNodes).
+func (c *ccm) deleteNode(ctx context.Context, node *corev1.Node) error {
+	ref := &corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: node.Name, UID: node.UID}
+	c.lifecycle.Eventf(ref, corev1.EventTypeNormal, "DeletingNode",
+		"Deleting node %s because it does not exist in the cloud provider", node.Name)
+	if err := c.kube.CoreV1().Nodes().Delete(ctx, node.Name, metav1.DeleteOptions{}); err != nil {
+		c.lifecycle.Eventf(ref, corev1.EventTypeWarning, "DeletingNodeFailed", "Failed deleting node %s: %v", node.Name, err)
+		return fmt.Errorf("deleting node: %w", err)
+	}
+	c.Log.Info("deleted node that has no VM", "node", node.Name, "provider-id", node.Spec.ProviderID)
+	return nil
 }
 
 // setShutdownTaint makes taint the only shutdown taint of a node; nil removes it.

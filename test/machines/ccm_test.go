@@ -10,6 +10,7 @@ import (
 	osc "github.com/outscale/osc-sdk-go/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
@@ -23,14 +24,36 @@ func ccmWorld(t *testing.T) (*world, *kube) {
 	return newWorld(t, nil), k
 }
 
-func (w *world) runCCM(k *kube) {
+func (w *world) runCCM(k *kube, change ...func(*machines.CCM)) {
 	w.t.Helper()
 	fixture := w.region.Fixture()
 	ccm := &machines.CCM{
 		Endpoint: w.endpoint, AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey, ClusterID: fixture.ClusterID,
 		Kubernetes: k.Admin, Period: 100 * time.Millisecond, CallsPerSecond: 100, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
+	for _, c := range change {
+		c(ccm)
+	}
 	run(w.t, ccm.Run)
+}
+
+// awaitEvent waits until a controller of the CCM has said this of a Node.
+func (k *kube) awaitEvent(t *testing.T, node, reason, component, message string) {
+	t.Helper()
+	var seen []corev1.Event
+	if !eventually(t.Context(), func() bool {
+		// The Node has no namespace: its events are in "default".
+		list, err := k.client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=" + node})
+		if err != nil {
+			return false
+		}
+		seen = list.Items
+		return slices.ContainsFunc(seen, func(e corev1.Event) bool {
+			return e.Reason == reason && e.Source.Component == component && e.Message == message && e.Type == corev1.EventTypeNormal
+		})
+	}) {
+		t.Errorf("no event %s of Node %s by %s: %q among %+v", reason, node, component, message, seen)
+	}
 }
 
 func (w *world) tag(vm string, tags map[string]string) {
@@ -100,6 +123,40 @@ func TestCCMInitialisesMappedNodesAndDeletesTheOthers(t *testing.T) {
 	k.awaitNoNode(t, "untagged")
 	w.region.KillVM(mapped)
 	k.awaitNoNode(t, "mapped")
+
+	// What the real one says (k8s.io/cloud-provider v0.36.1, controllers/node and controllers/nodelifecycle).
+	k.awaitEvent(t, "mapped", "Synced", "cloud-node-controller", "Node synced successfully")
+	for _, node := range []string{"mapped", "untagged"} {
+		k.awaitEvent(t, node, "DeletingNode", "cloud-node-lifecycle-controller",
+			"Deleting node "+node+" because it does not exist in the cloud provider")
+	}
+}
+
+// The real one reads the VM of each initialised node every five minutes, and the security groups every two.
+func TestCCMKeepsReadingWhileAllIsWell(t *testing.T) {
+	t.Parallel()
+	w, k := ccmWorld(t)
+	vm := w.launch(k.cluster(t, time.Hour).worker(t, named("steady"), external))
+	w.tag(vm, map[string]string{"OscK8sClusterID/" + w.region.Fixture().ClusterID: "owned", "OscK8sNodeName": "steady"})
+	w.runCCM(k, func(c *machines.CCM) {
+		c.UpdatePeriod, c.CollectPeriod = 100*time.Millisecond, 100*time.Millisecond
+	})
+	k.awaitNode(t, "steady", func(n *corev1.Node) bool { return !uninitialised(n) && readiness(corev1.ConditionTrue)(n) })
+	reads := w.region.Calls()["ReadVms"]
+	if !eventually(t.Context(), func() bool {
+		calls := w.region.Calls()
+		return calls["ReadVms"] >= reads+3 && calls["ReadSecurityGroups"] >= 3
+	}) {
+		t.Errorf("calls %v: no reads while the node is Ready", w.region.Calls())
+	}
+	wrong := []byte(`[{"op": "replace", "path": "/status/addresses", "value": [{"type": "InternalIP", "address": "192.0.2.1"}]}]`)
+	nodes := k.client.CoreV1().Nodes()
+	if _, err := nodes.Patch(t.Context(), "steady", types.JSONPatchType, wrong, metav1.PatchOptions{}, "status"); err != nil {
+		t.Fatal(err)
+	}
+	k.awaitNode(t, "steady", func(n *corev1.Node) bool {
+		return slices.Contains(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: w.vm(vm).PrivateIP})
+	})
 }
 
 func TestCCMInitialisesByPrivateDNSName(t *testing.T) {

@@ -58,10 +58,11 @@ func (s *Sandbox) openRegion(ctx context.Context) error {
 // runMachines boots a simulated Talos machine in every VM.
 func (s *Sandbox) runMachines(ctx context.Context) error {
 	fleet := &machines.Fleet{
-		Region: s.Region, BootDelay: s.options.BootDelay, CertificateTimeout: s.options.CertificateTimeout,
-		Trustd:  &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
-		Freezer: &s.freezer,
-		Images:  map[string]string{s.Region.Fixture().OldImageID: oldTalos},
+		Region: s.Region, BootDelay: s.options.BootDelay, ReadyDelay: s.options.ReadyDelay,
+		CertificateTimeout: s.options.CertificateTimeout,
+		Trustd:             &machines.Trustd{CA: s.trustd.ca, Token: s.trustd.token},
+		Freezer:            &s.freezer,
+		Images:             map[string]string{s.Region.Fixture().OldImageID: oldTalos},
 	}
 	s.run("running the machines", func() error { return fleet.Run(ctx) })
 	return nil

@@ -27,6 +27,8 @@ type Options struct {
 	Scenario string
 	// BootDelay is the time from power on of a VM until Talos reads its user data.
 	BootDelay time.Duration
+	// ReadyDelay is the time from the creation of a Node until it is Ready; half a second if zero. A real node takes some 25 s.
+	ReadyDelay time.Duration
 	// APILatency is added to each call of the Outscale API.
 	APILatency time.Duration
 	// RateLimit bounds the calls per second of the account; zero is unlimited.

@@ -31,10 +31,10 @@ import (
 )
 
 const (
-	// soon is the pace for a young VM, and the age of its reads: its tags must be right before the kubelet registers, or
-	// the CCM deletes the Node.
+	// soon is the pace for a VM that is young or not registered, and the age of its reads: its tags must be right when the
+	// kubelet comes, or the CCM deletes the Node.
 	soon = 5 * time.Second
-	// young is the age up to which soon applies.
+	// young is the age up to which the user's tags are repeated.
 	young = time.Minute
 	// later is the pace for the others. The reads are shared, so that the fleet's size does not matter.
 	later = time.Minute
@@ -87,34 +87,26 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("repaired tags of VM", "NodeClaim", klog.KObj(claim), "vm-id", id, "tags", slices.Sorted(maps.Keys(missing)), "reason", "TagsMissing")
 		repaired.Add(float64(len(missing)))
 	}
-	if c.isYoung(claim, v) {
+	if c.isYoung(claim, v) || !isRegistered(claim) {
 		return reconcile.Result{RequeueAfter: soon}, nil
 	}
 	return reconcile.Result{RequeueAfter: later}, nil
 }
 
 // missing are the tags to set. The user's own are set with the launch, are repeated for a young VM in case that failed,
-// and are the user's to change afterwards. A node name that is there stays while the right one is not certain, and the
-// tag Name, which people may change, is set together with it only.
+// and are the user's to change afterwards.
 func (c *Controller) missing(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
 	var user map[string]string
 	if c.isYoung(claim, v) {
 		user = nodeClass.Spec.Tags
 	}
-	missing := vm.MissingTags(v, c.vms.Cluster().Tags(owner.Of(claim, nodeClass, v.PrivateIP), user))
-	if v.Tags[vm.TagNodeName] != "" && !owner.IsNameKnown(claim) {
-		delete(missing, vm.TagNodeName)
-	}
-	if _, named := missing[vm.TagNodeName]; !named && v.Tags[vm.TagNodeName] != "" {
-		delete(missing, "Name")
-	}
-	return missing
+	return owner.MissingTags(c.vms.Cluster(), claim, nodeClass, v, user)
 }
 
 // maxAge is how old a read of the VM may be. One that is long launched is looked at each minute, and in a large fleet
 // these looks would keep the reads of all VMs going without end.
 func (c *Controller) maxAge(claim *karpv1.NodeClaim) time.Duration {
-	if c.clock.Since(launchedAt(claim)) < young+later {
+	if c.clock.Since(launchedAt(claim)) < young+later || !isRegistered(claim) {
 		return soon
 	}
 	return later
@@ -124,6 +116,10 @@ func (c *Controller) maxAge(claim *karpv1.NodeClaim) time.Duration {
 // for each other.
 func (c *Controller) isYoung(claim *karpv1.NodeClaim, v vm.VM) bool {
 	return c.clock.Since(v.CreatedAt) < young || c.clock.Since(launchedAt(claim)) < young
+}
+
+func isRegistered(claim *karpv1.NodeClaim) bool {
+	return claim.StatusConditions().IsTrue(karpv1.ConditionTypeRegistered)
 }
 
 // launchedAt is when Create returned the VM.

@@ -76,6 +76,7 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	flags.StringVar(&s.options.Scenario, "scenario", "default", "what is wrong in this world")
 	flags.IntVar(&s.replicas, "replicas", -1, "replicas of the example deployment (default: 12 at the height of the demo, 0 in stay)")
 	flags.DurationVar(&s.options.BootDelay, "boot-delay", 2*time.Second, "time from power on of a VM until Talos reads its user data")
+	flags.DurationVar(&s.options.ReadyDelay, "ready-delay", 500*time.Millisecond, "time from the creation of a Node until it is Ready (a real one takes some 25s)")
 	flags.DurationVar(&s.options.APILatency, "api-latency", 100*time.Millisecond, "time added to each call of the Outscale API")
 	flags.Float64Var(&s.options.RateLimit, "rate-limit", 0, "calls per second that the account may make (0: unlimited)")
 	flags.IntVar(&s.options.Subregions, "subregions", 2, "number of subregions, 1 to 3")
