@@ -22,7 +22,7 @@ func TestRenderedConfigIsTakenByEachTalos(t *testing.T) {
 			if hostname := cfg.NetworkHostnameConfig(); hostname == nil || hostname.Hostname() != "default-x7k2p" {
 				t.Errorf("hostname %v", hostname)
 			}
-			if got, want := nodeLabels(cfg), "karpenter.outscale.com/instance-cpu=4,karpenter.sh/nodepool=default,node.kubernetes.io/instance-type=tinav6.c4r8p2,team=blue,topology.kubernetes.io/zone=eu-west-2a"; got != want {
+			if got, want := nodeLabels(cfg), "karpenter.outscale.com/instance-cpu=4,karpenter.sh/do-not-sync-taints=true,karpenter.sh/nodepool=default,node.kubernetes.io/instance-type=tinav6.c4r8p2,team=blue,topology.kubernetes.io/zone=eu-west-2a"; got != want {
 				t.Errorf("node labels %q, want %q", got, want)
 			}
 			if cfg.Machine().Type() != machine.TypeWorker || !bytes.Contains(out, []byte("registerWithTaints")) {
@@ -162,7 +162,7 @@ func TestLabelsThatAKubeletMayNotSetAreLeftToKarpenter(t *testing.T) {
 		c.MachineConfig.MachineKubelet.KubeletExtraArgs = v1alpha1.Args{"node-labels": v1alpha1.NewArgValue("rack=7, z=old,a=b=c", nil)}
 	})
 	_, cfg := render(t, given, nil, n)
-	want := "a=b=c,kubelet.kubernetes.io/a=1,kubernetes.io/arch=amd64,node.kubernetes.io/a=1,notkubernetes.io/a=1,rack=7,topology.bsu.csi.outscale.com/zone=eu-west-2a,topology.kubernetes.io/region=eu-west-2,z="
+	want := "a=b=c,karpenter.sh/do-not-sync-taints=true,kubelet.kubernetes.io/a=1,kubernetes.io/arch=amd64,node.kubernetes.io/a=1,notkubernetes.io/a=1,rack=7,topology.bsu.csi.outscale.com/zone=eu-west-2a,topology.kubernetes.io/region=eu-west-2,z="
 	if got := nodeLabels(cfg); got != want {
 		t.Errorf("node labels\n%q, want\n%q", got, want)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 	corev1 "k8s.io/api/core/v1"
 	kubeletapis "k8s.io/kubelet/pkg/apis"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	nodeclass "github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
@@ -201,6 +202,10 @@ func nodeLabels(kubelet *v1alpha1.KubeletConfig, labels map[string]string) strin
 			all[key] = value
 		}
 	}
+	// The kubelet registers every taint of the NodeClaim. Without this label core adds them once more when it registers
+	// the Node, and with them a startup taint that its agent has removed meanwhile (core v1.15.0,
+	// nodeclaim/lifecycle/registration.go, syncNode).
+	all[karpv1.NodeDoNotSyncTaintsLabelKey] = "true"
 	pairs := make([]string, 0, len(all))
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		pairs = append(pairs, key+"="+all[key])
