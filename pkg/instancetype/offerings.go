@@ -151,7 +151,7 @@ func attachable(nodeClass *v1alpha1.OutscaleNodeClass) int {
 }
 
 // RootDevice is the device name of the root volume of every image.
-const RootDevice = "/dev/sda1"
+const RootDevice = v1alpha1.RootDevice
 
 type volume struct {
 	kind          string
