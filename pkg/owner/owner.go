@@ -17,10 +17,11 @@ func Of(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateI
 		name = utils.IPToHostname(privateIP)
 	}
 	return vm.Owner{
-		NodeClaim:    claim.Name,
-		NodeClaimUID: string(claim.UID),
-		NodePool:     claim.Labels[karpv1.NodePoolLabelKey],
-		NodeClass:    nodeClass.Name,
-		NodeName:     name,
+		NodeClaim:     claim.Name,
+		NodeClaimUID:  string(claim.UID),
+		NodePool:      claim.Labels[karpv1.NodePoolLabelKey],
+		NodeClass:     nodeClass.Name,
+		NodeName:      name,
+		NodeClassHash: nodeClass.VersionedHash(),
 	}
 }
