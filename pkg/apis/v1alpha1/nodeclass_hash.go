@@ -122,6 +122,11 @@ func canonicalAmounts(in map[string]Amount) map[string]string {
 	return out
 }
 
+// Equal reports whether two amounts are the same: 384Mi is 393216Ki.
+func (a Amount) Equal(other Amount) bool {
+	return canonicalAmount(string(a)) == canonicalAmount(string(other))
+}
+
 func canonicalAmount(value string) string {
 	if number, found := strings.CutSuffix(value, "%"); found {
 		if percent, err := strconv.ParseFloat(number, 64); err == nil {
