@@ -37,7 +37,7 @@ func TestSettingsThatChangeTheNodeAreRefusedByName(t *testing.T) {
 		"extraArgs: {config-dir: /var/kubelet}":                                    "extraArgs.config-dir is refused",
 		"extraArgs: {root-dir: /var/kubelet}":                                      "extraArgs.root-dir is refused",
 		"skipNodeRegistration: true":                                               "machine.kubelet.skipNodeRegistration is refused",
-		"extraArgs: {register-with-taints: \"dedicated=db:NoExecute\"}":           `extraArgs.register-with-taints: the taint "dedicated" belongs in the NodePool`,
+		"extraArgs: {register-with-taints: \"dedicated=db:NoExecute\"}":            `extraArgs.register-with-taints: the taint "dedicated" belongs in the NodePool`,
 		"extraConfig: {registerWithTaints: [{key: dedicated, effect: NoExecute}]}": `extraConfig.registerWithTaints: the taint "dedicated" belongs in the NodePool`,
 		"extraConfig: {registerWithTaints: [{key: node.cilium.io/agent-not-ready, value: \"true\", effect: NoExecute}]}": "template.spec.startupTaints",
 	} {

@@ -41,14 +41,9 @@ type Node struct {
 // Render returns the machine config of a node: the same bytes for the same arguments. The error names the field that
 // is wrong, and never shows a value, since values of this file are secrets.
 func Render(workerConfig []byte, patches []string, node Node) ([]byte, error) {
-	cfg, err := configloader.NewFromBytes(workerConfig)
+	cfg, err := load(workerConfig, patches)
 	if err != nil {
-		return nil, fmt.Errorf("worker config: %w", withoutValues(err))
-	}
-	for i, text := range patches {
-		if cfg, err = patched(cfg, text); err != nil {
-			return nil, fmt.Errorf("patches[%d]: %w", i, withoutValues(err))
-		}
+		return nil, err
 	}
 	if err := check(cfg, node); err != nil {
 		return nil, err
@@ -68,6 +63,20 @@ func Render(workerConfig []byte, patches []string, node Node) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the machine config: %w", withoutValues(err))
 	}
 	return out, nil
+}
+
+// load reads a worker config and applies the patches in their order.
+func load(workerConfig []byte, patches []string) (config.Provider, error) {
+	cfg, err := configloader.NewFromBytes(workerConfig)
+	if err != nil {
+		return nil, fmt.Errorf("worker config: %w", withoutValues(err))
+	}
+	for i, text := range patches {
+		if cfg, err = patched(cfg, text); err != nil {
+			return nil, fmt.Errorf("patches[%d]: %w", i, withoutValues(err))
+		}
+	}
+	return cfg, nil
 }
 
 func patched(cfg config.Provider, text string) (config.Provider, error) {
