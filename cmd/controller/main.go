@@ -21,6 +21,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/bootstraptoken"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
@@ -77,6 +78,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, discovery.NewProvider(api), refusals, op.EventRecorder),
 			catalog.NewController(prices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
+			bootstraptoken.NewController(op.GetClient(), uncached),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
 		).
 		Start(ctx)
