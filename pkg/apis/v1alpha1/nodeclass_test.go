@@ -59,6 +59,7 @@ func TestColumnsOfTheTable(t *testing.T) {
 func TestReadyNeedsEveryCondition(t *testing.T) {
 	conditions := []string{
 		v1alpha1.ConditionImageReady, v1alpha1.ConditionSubnetsReady, v1alpha1.ConditionSecurityGroupsReady, v1alpha1.ConditionKeypairReady, v1alpha1.ConditionTalosReady,
+		v1alpha1.ConditionVolumesReady, v1alpha1.ConditionLaunchReady,
 	}
 	class := edited()
 	for _, condition := range conditions {
