@@ -55,9 +55,9 @@ func check(cfg config.Provider, node Node) error {
 
 // checkHugepages refuses memory that is set aside for huge pages: the kubelet takes it out of Allocatable, and Karpenter
 // does not know (Kubernetes v1.36 pkg/kubelet/nodestatus/setters.go, MachineInfo). A key has "." or "/", as with sysctl(8).
-func checkHugepages(machine *v1alpha1.MachineConfig) error {
+func checkHugepages(given *v1alpha1.MachineConfig) error {
 	const why = "%s is refused: it takes memory from pods that Karpenter counts on"
-	for field, settings := range map[string]map[string]string{"sysctls": machine.MachineSysctls, "sysfs": machine.MachineSysfs} {
+	for field, settings := range map[string]map[string]string{"sysctls": given.MachineSysctls, "sysfs": given.MachineSysfs} {
 		for _, key := range slices.Sorted(maps.Keys(settings)) {
 			name := strings.ReplaceAll(key, "/", ".")
 			if strings.HasSuffix(name, ".nr_hugepages") && strings.TrimSpace(settings[key]) != "0" {
@@ -65,10 +65,10 @@ func checkHugepages(machine *v1alpha1.MachineConfig) error {
 			}
 		}
 	}
-	if machine.MachineInstall == nil {
+	if given.MachineInstall == nil {
 		return nil
 	}
-	for _, arg := range machine.MachineInstall.InstallExtraKernelArgs {
+	for _, arg := range given.MachineInstall.InstallExtraKernelArgs { //nolint:staticcheck // deprecated, and still obeyed by an upgrade
 		// Parameters of the kernel that make the machine smaller (Documentation/admin-guide/kernel-parameters.txt).
 		name, _, _ := strings.Cut(arg, "=")
 		if slices.Contains([]string{"hugepages", "mem", "maxcpus", "nr_cpus"}, name) {

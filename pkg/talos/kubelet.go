@@ -139,39 +139,41 @@ func checkExtraArgs(args map[string][]string, node Node) error {
 		if slices.Contains(forbiddenFlags(), flag) {
 			return fmt.Errorf("worker config: machine.kubelet.extraArgs: %q is not allowed by Talos", flag)
 		}
-		value := strings.Join(args[flag], ",")
-		same := true
-		switch flag {
-		case "node-labels":
-			if err := checkNodeLabels(value); err != nil {
-				return err
-			}
-		case "register-with-taints":
-			if err := checkTaints(inArgs+flag, parseTaints(value), node.Taints); err != nil {
-				return err
-			}
-		case "max-pods":
-			same = value == strconv.Itoa(int(node.Kubelet.MaxPods))
-		case "system-reserved":
-			same = agrees(parseMap(value, "="), node.Kubelet.SystemReserved)
-		case "kube-reserved":
-			same = agrees(parseMap(value, "="), node.Kubelet.KubeReserved)
-		case "eviction-hard":
-			same = agrees(parseMap(value, "<"), node.Kubelet.EvictionHard)
-		case "register-node", "local-storage-capacity-isolation", "enable-controller-attach-detach":
-			same = value == "true"
-		case "pods-per-core":
-			same = value == "0"
-		case "cloud-provider":
-			if value != "external" {
-				return fmt.Errorf("%scloud-provider must be external, or the CCM never sets the provider ID", inArgs)
-			}
-		default:
-			same = !slices.Contains(harmful(), flag)
+		if err := checkFlag(flag, strings.Join(args[flag], ","), node); err != nil {
+			return err
 		}
-		if !same {
-			return fmt.Errorf("%s%s is refused: %s", inArgs, flag, instead(flag))
+	}
+	return nil
+}
+
+func checkFlag(flag, value string, node Node) error {
+	same := true
+	switch flag {
+	case "node-labels":
+		return checkNodeLabels(value)
+	case "register-with-taints":
+		return checkTaints(inArgs+flag, parseTaints(value), node.Taints)
+	case "max-pods":
+		same = value == strconv.Itoa(int(node.Kubelet.MaxPods))
+	case "system-reserved":
+		same = agrees(parseMap(value, "="), node.Kubelet.SystemReserved)
+	case "kube-reserved":
+		same = agrees(parseMap(value, "="), node.Kubelet.KubeReserved)
+	case "eviction-hard":
+		same = agrees(parseMap(value, "<"), node.Kubelet.EvictionHard)
+	case "register-node", "local-storage-capacity-isolation", "enable-controller-attach-detach":
+		same = value == "true"
+	case "pods-per-core":
+		same = value == "0"
+	case "cloud-provider":
+		if value != "external" {
+			return fmt.Errorf("%scloud-provider must be external, or the CCM never sets the provider ID", inArgs)
 		}
+	default:
+		same = !slices.Contains(harmful(), flag)
+	}
+	if !same {
+		return fmt.Errorf("%s%s is refused: %s", inArgs, flag, instead(flag))
 	}
 	return nil
 }

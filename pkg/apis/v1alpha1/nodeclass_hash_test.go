@@ -120,7 +120,7 @@ func TestOrderOfVolumesIsNoChange(t *testing.T) {
 
 // A patch of aliases of aliases stands for a tree that no memory holds.
 func TestHashOfAliasesEnds(t *testing.T) {
-	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"
+	bomb := "a: &a [" + strings.Repeat("x, ", 8) + "x]\n"
 	for c := 'b'; c <= 'z'; c++ {
 		before := string(c - 1)
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+before+", ", 9) + "*" + before + "]\n"

@@ -30,14 +30,14 @@ func setEphemeral(nodeClass *v1alpha1.OutscaleNodeClass, ephemeral talos.Ephemer
 	if smallest > 0 && ephemeral.Min > uint64(max(0, largest)) {
 		return fmt.Errorf(
 			"VolumeConfig EPHEMERAL: minSize %s does not fit on the root volume of %d GiB, of which Talos leaves %s: lower minSize, or raise volumeSize of %s in spec.blockDeviceMappings",
-			quantity(int64(ephemeral.Min)), rootGiB, quantity(room), v1alpha1.RootDevice)
+			quantity(int64(ephemeral.Min)), rootGiB, quantity(room), v1alpha1.RootDevice) //nolint:gosec // no disk has so many bytes
 	}
 	limit, err := ephemeral.Max(uint64(max(0, room)))
 	if err != nil {
 		return err
 	}
 	nodeClass.Status.EphemeralMax = nil
-	switch most := int64(limit); {
+	switch most := int64(limit); { //nolint:gosec // as above
 	case limit > 0 && most < smallest:
 		nodeClass.Status.EphemeralMax = quantity(most)
 	case 0 < smallest && smallest < room:

@@ -222,7 +222,7 @@ func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.Outsc
 	}
 	if err != nil {
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "EphemeralDoesNotFit", "spec.talos: "+err.Error())
-		return nil
+		return nil //nolint:nilerr // the condition says it, and no retry changes it
 	}
 	conditions.SetTrue(v1alpha1.ConditionTalosReady)
 	return nil
