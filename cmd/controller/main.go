@@ -21,6 +21,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/bootstraptoken"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
@@ -81,6 +82,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			catalog.NewController(prices, op.GetClient(), uncached, cfg.keepPrices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
 			registration.NewController(op.Clock, op.GetClient(), uncached, vms, provider, op.EventRecorder),
+			bootstraptoken.NewController(op.GetClient(), uncached),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
 		).
 		Start(ctx)

@@ -64,6 +64,7 @@ func TestTheVMCarriesItsTagsBeforeItsGuestBoots(t *testing.T) {
 		"karpenter.sh/nodeclaim":                          "default-a1",
 		"karpenter.sh/nodepool":                           "default",
 		"karpenter.outscale.com/nodeclass":                "default",
+		"karpenter.outscale.com/nodeclass-hash":           "v2-" + w.nodeClass.Hash(),
 		"karpenter.outscale.com/nodeclaim-uid":            "uid-of-default-a1",
 		"karpenter.outscale.com/cluster-uid":              "8a1f7c52-kube-system",
 		"Name":                                            "test-default-a1",
@@ -331,7 +332,7 @@ func TestAnAdoptedVMOfAnotherImageHasDrifted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node.Annotations = adopted.Annotations
+	node.Annotations, node.Status = adopted.Annotations, adopted.Status
 	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason == "" {
 		t.Errorf("reason %q, error %v: it would run the old image for ever", reason, err)
 	}

@@ -12,10 +12,15 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
-// nodeClassDrifted: the node was made from other fields of the NodeClass than those of today.
-const nodeClassDrifted cloudprovider.DriftReason = "NodeClassDrifted"
+const (
+	// nodeClassDrifted: the node was made from other fields of the NodeClass than those of today.
+	nodeClassDrifted cloudprovider.DriftReason = v1alpha1.DriftedNodeClass
+	// imageDrifted: the node runs another image than the NodeClass names.
+	imageDrifted cloudprovider.DriftReason = "ImageDrifted"
+)
 
-// IsDrifted compares the hash that the NodeClaim was launched with. Hashes of different versions are not compared.
+// IsDrifted compares the image and the hash that the NodeClaim was launched with. Hashes of different versions are not
+// compared: until the NodeClass controller has written one of this version, what was drifted stays so, and nothing else is.
 //
 // A NodeClass that is not Ready for its present spec makes nothing drift: its nodes could not be replaced, and core, which
 // does not ask for readiness when it disrupts, would move their pods to other NodePools because of a typo.
@@ -30,9 +35,20 @@ func (c *CloudProvider) IsDrifted(ctx context.Context, claim *karpv1.NodeClaim) 
 	if ready := nodeClass.StatusConditions().Get(status.ConditionReady); !ready.IsTrue() || ready.ObservedGeneration != nodeClass.Generation {
 		return "", nil
 	}
-	launched, ok := claim.Annotations[v1alpha1.AnnotationHash]
-	if !ok || claim.Annotations[v1alpha1.AnnotationHashVersion] != v1alpha1.HashVersion || launched == nodeClass.Hash() {
-		return "", nil
+	if claim.Status.ImageID != "" && claim.Status.ImageID != nodeClass.Spec.ImageID {
+		return imageDrifted, nil
 	}
-	return nodeClassDrifted, nil
+	launched, ok := claim.Annotations[v1alpha1.AnnotationHash]
+	switch {
+	case !ok:
+		return "", nil
+	case claim.Annotations[v1alpha1.AnnotationHashVersion] != v1alpha1.HashVersion:
+		if v1alpha1.HasDrifted(claim) {
+			return nodeClassDrifted, nil
+		}
+		return "", nil
+	case launched != nodeClass.Hash():
+		return nodeClassDrifted, nil
+	}
+	return "", nil
 }

@@ -129,3 +129,81 @@ func TestANodeClassWithoutSubnetsHasAnErrorAndNoInstanceTypes(t *testing.T) {
 		t.Errorf("core's own controller says Drifted, reason %s", reason)
 	}
 }
+
+// edit changes the NodeClass in place, as if its new spec were checked already.
+func (w *world) edit(t *testing.T, edit func(*v1alpha1.OutscaleNodeClassSpec)) {
+	t.Helper()
+	edit(&w.nodeClass.Spec)
+	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func maxPods30(s *v1alpha1.OutscaleNodeClassSpec) { s.Kubelet.MaxPods = 30 }
+
+func TestDriftIsAChangedNodeClassOfTheSameHashVersion(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	w.edit(t, maxPods30)
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "NodeClassDrifted" {
+		t.Errorf("reason %q, error %v, want NodeClassDrifted", reason, err)
+	}
+	node.Annotations[v1alpha1.AnnotationHashVersion] = "v0"
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "" {
+		t.Errorf("reason %q, error %v: an upgrade of the provider must not replace the fleet", reason, err)
+	}
+	node.StatusConditions().SetTrueWithReason(karpv1.ConditionTypeDrifted, "NodeClassDrifted", "NodeClassDrifted")
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "NodeClassDrifted" {
+		t.Errorf("reason %q, error %v: the upgrade forgets a drift that was found before it", reason, err)
+	}
+}
+
+func TestAnotherImageIsADriftWhateverTheHashSays(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	node.Annotations[v1alpha1.AnnotationHashVersion] = "v0"
+	w.edit(t, func(s *v1alpha1.OutscaleNodeClassSpec) { s.ImageID = w.region.Fixture().OldImageID })
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "ImageDrifted" {
+		t.Errorf("reason %q, error %v, want ImageDrifted", reason, err)
+	}
+	node.Status.ImageID = ""
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "" {
+		t.Errorf("reason %q, error %v: the image of the node is not known", reason, err)
+	}
+}
+
+func TestAnAdoptedVMHasTheHashOfItsLaunch(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := claim("default-a1")
+	if _, err := w.Create(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	w.edit(t, maxPods30)
+	w.restart(t)
+	adopted, err := w.Create(ctx(t), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Annotations, node.Status = adopted.Annotations, adopted.Status
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "NodeClassDrifted" || len(w.machines()) != 1 {
+		t.Errorf("reason %q, error %v, %d VMs: the VM was made with maxPods 110, and looks current", reason, err, len(w.machines()))
+	}
+}
+
+func TestAnAdoptedVMWithoutTheTagIsNotReplacedForThat(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := claim("default-a1")
+	if _, err := w.Create(ctx(t), node); err != nil {
+		t.Fatal(err)
+	}
+	w.region.StripTags(w.machines()[0].ID)
+	w.restart(t)
+	adopted, err := w.Create(ctx(t), node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Annotations, node.Status = adopted.Annotations, adopted.Status
+	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "" || len(w.machines()) != 1 {
+		t.Errorf("reason %q, error %v, %d VMs", reason, err, len(w.machines()))
+	}
+}

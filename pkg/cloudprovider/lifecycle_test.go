@@ -8,7 +8,6 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	karp "sigs.k8s.io/karpenter/pkg/cloudprovider"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
@@ -153,22 +152,6 @@ func TestListIsAnErrorWhenOutscaleCannotBeRead(t *testing.T) {
 	}
 	if listed, err := w.List(ctx(t)); err == nil {
 		t.Errorf("listed %d, want an error", len(listed))
-	}
-}
-
-func TestDriftIsAChangedNodeClassOfTheSameHashVersion(t *testing.T) {
-	w := newWorld(t, &oapitest.Region{}, nil)
-	node := w.launch(t, "default-a1")
-	w.nodeClass.Spec.ImageID = w.region.Fixture().OldImageID
-	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
-		t.Fatal(err)
-	}
-	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason == "" {
-		t.Errorf("reason %q, error %v, want a drift", reason, err)
-	}
-	node.Annotations[v1alpha1.AnnotationHashVersion] = "v0"
-	if reason, err := w.IsDrifted(ctx(t), node); err != nil || reason != "" {
-		t.Errorf("reason %q, error %v: an upgrade of the provider must not replace the fleet", reason, err)
 	}
 }
 

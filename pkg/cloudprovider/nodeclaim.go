@@ -3,6 +3,7 @@ package cloudprovider
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,15 +21,8 @@ import (
 func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
 	out := nodeClaimFrom(v)
 	out.Name = claim.Name
-	out.Annotations = map[string]string{
-		v1alpha1.AnnotationHash:        nodeClass.Hash(),
-		v1alpha1.AnnotationHashVersion: v1alpha1.HashVersion,
-		v1alpha1.AnnotationHostname:    string(owner.HostnameMode(claim, nodeClass, v)),
-	}
-	if v.ImageID != nodeClass.Spec.ImageID {
-		// Adopted, and made before the NodeClass changed: it has drifted already.
-		out.Annotations[v1alpha1.AnnotationHash] = "launched-from-" + v.ImageID
-	}
+	out.Annotations = launchedFrom(v, nodeClass)
+	out.Annotations[v1alpha1.AnnotationHostname] = string(owner.HostnameMode(claim, nodeClass, v))
 	if instanceType == nil {
 		maps.Copy(out.Labels, claim.Labels)
 		maps.Copy(out.Labels, vmLabels(v))
@@ -38,6 +32,17 @@ func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass
 	out.Status.Capacity = nonZero(instanceType.Capacity)
 	out.Status.Allocatable = nonZero(instanceType.Allocatable())
 	return out
+}
+
+// launchedFrom are the annotations that drift is judged by. A VM that was adopted says itself what it was launched from:
+// the NodeClass may have changed since. One that lost the tag, or is of a release without it, counts as one of today, since
+// a missing tag is no reason to replace a node.
+func launchedFrom(v vm.VM, nodeClass *v1alpha1.OutscaleNodeClass) map[string]string {
+	version, hash, found := strings.Cut(v.Tags[vm.TagNodeClassHash], "-")
+	if !found {
+		version, hash = v1alpha1.HashVersion, nodeClass.Hash()
+	}
+	return map[string]string{v1alpha1.AnnotationHash: hash, v1alpha1.AnnotationHashVersion: version}
 }
 
 // typeOf returns the type of a VM, which may be none that the NodeClass offers today when the VM was adopted. It is nil

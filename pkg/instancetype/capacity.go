@@ -17,17 +17,17 @@ const (
 	// talosPartitions is what Talos keeps of the root volume: EFI, BIOS, BOOT, META and STATE.
 	talosPartitions = 2202 * mib
 	// DefaultRootGiB is the size of the root volume where the NodeClass does not say.
-	DefaultRootGiB = 50
+	DefaultRootGiB = v1alpha1.DefaultRootGiB
 )
 
 // capacity is what a node of the type will have, on the low side: a node that turns out larger wastes a little, one
 // that turns out smaller makes Karpenter launch the next one for the same pod, for ever.
-func capacity(t Type, rootGiB int, kubelet v1alpha1.Kubelet) corev1.ResourceList {
+func capacity(t Type, ephemeral int64, kubelet v1alpha1.Kubelet) corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU:              *resource.NewQuantity(int64(t.VCores), resource.DecimalSI),
 		corev1.ResourceMemory:           *resource.NewQuantity(memory(t.MemoryGiB), resource.BinarySI),
 		corev1.ResourcePods:             *resource.NewQuantity(int64(kubelet.MaxPods), resource.DecimalSI),
-		corev1.ResourceEphemeralStorage: *resource.NewQuantity(ephemeral(rootGiB), resource.BinarySI),
+		corev1.ResourceEphemeralStorage: *resource.NewQuantity(ephemeral, resource.BinarySI),
 	}
 }
 
@@ -37,9 +37,16 @@ func memory(nominalGiB int) int64 {
 	return (int64(nominalGiB)*1024*94/100 - 64) * mib
 }
 
-// ephemeral is the size of Talos' EPHEMERAL partition, less 2 % for the file system.
-func ephemeral(rootGiB int) int64 {
-	return max(0, (int64(rootGiB)*gib-talosPartitions)*98/100)
+// EphemeralRoom is what Talos leaves of a root volume for its EPHEMERAL partition.
+func EphemeralRoom(rootGiB int) int64 { return max(0, int64(rootGiB)*gib-talosPartitions) }
+
+// ephemeral is the size of the EPHEMERAL partition, less 2 % for the file system. The machine config may limit it.
+func ephemeral(nodeClass *v1alpha1.OutscaleNodeClass, rootGiB int) int64 {
+	room := EphemeralRoom(rootGiB)
+	if limit := nodeClass.Status.EphemeralMax; limit != nil {
+		room = min(room, limit.Value())
+	}
+	return room * 98 / 100
 }
 
 // overhead is what of the capacity pods cannot use: the same numbers go into the machine config.

@@ -29,7 +29,7 @@ func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass) *
 	subregions := Subregions(nodeClass)
 	kubelet := nodeClass.Spec.Kubelet.WithDefaults()
 	root := rootVolume(nodeClass)
-	size := capacity(t, root.sizeGiB, kubelet)
+	size := capacity(t, ephemeral(nodeClass, root.sizeGiB), kubelet)
 	return &cloudprovider.InstanceType{
 		Name:         t.Name,
 		Requirements: requirements(t, subregions),
@@ -151,7 +151,7 @@ func attachable(nodeClass *v1alpha1.OutscaleNodeClass) int {
 }
 
 // RootDevice is the device name of the root volume of every image.
-const RootDevice = "/dev/sda1"
+const RootDevice = v1alpha1.RootDevice
 
 type volume struct {
 	kind          string
@@ -166,3 +166,6 @@ func rootVolume(nodeClass *v1alpha1.OutscaleNodeClass) volume {
 	}
 	return volume{kind: "gp2", sizeGiB: DefaultRootGiB}
 }
+
+// RootGiB is the size of the root volume of a NodeClass.
+func RootGiB(nodeClass *v1alpha1.OutscaleNodeClass) int { return rootVolume(nodeClass).sizeGiB }

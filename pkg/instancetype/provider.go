@@ -42,7 +42,9 @@ func NewProvider(prices *pricing.Provider, refusals *availability.Memory, static
 // Karpenter sorts; its elements are shared and never changed: Karpenter computes from each of them once, so that a
 // change of price or availability needs new ones.
 func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
-	key := fmt.Sprint(nodeClass.Generation, Subregions(nodeClass), Usable(nodeClass), p.prices.Epoch(), p.refusals.Epoch())
+	// The limit of a Secret's machine config changes without the class.
+	key := fmt.Sprint(nodeClass.Generation, nodeClass.Status.EphemeralMax, Subregions(nodeClass), Usable(nodeClass),
+		p.prices.Epoch(), p.refusals.Epoch())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.built[nodeClass.UID]

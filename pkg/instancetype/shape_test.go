@@ -182,3 +182,15 @@ func TestPodsGetTheVolumesThatTheNodeClassLeaves(t *testing.T) {
 		})
 	}
 }
+
+func TestEphemeralStorageIsWhatTheMachineConfigAllows(t *testing.T) {
+	w, class := newWorld(t), nodeClass()
+	whole := w.get(class, "tinav6.c4r8p1").Capacity.StorageEphemeral().Value()
+	for limit, want := range map[string]int64{"20Gi": (20 << 30) * 98 / 100, "1Ti": whole} {
+		class.Status.EphemeralMax = new(resource.MustParse(limit))
+		// The class has the same generation: the limit comes from a Secret.
+		if got := w.get(class, "tinav6.c4r8p1").Capacity.StorageEphemeral().Value(); got != want {
+			t.Errorf("limit %s: capacity %d, want %d", limit, got, want)
+		}
+	}
+}

@@ -15,11 +15,12 @@ import (
 // is empty as long as that is not known.
 func Of(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateIP string) vm.Owner {
 	return vm.Owner{
-		NodeClaim:    claim.Name,
-		NodeClaimUID: string(claim.UID),
-		NodePool:     claim.Labels[karpv1.NodePoolLabelKey],
-		NodeClass:    nodeClass.Name,
-		NodeName:     nodeName(claim, nodeClass, privateIP),
+		NodeClaim:     claim.Name,
+		NodeClaimUID:  string(claim.UID),
+		NodePool:      claim.Labels[karpv1.NodePoolLabelKey],
+		NodeClass:     nodeClass.Name,
+		NodeName:      nodeName(claim, nodeClass, privateIP),
+		NodeClassHash: nodeClass.VersionedHash(),
 	}
 }
 

@@ -26,7 +26,10 @@ func class(mode v1alpha1.HostnameMode) *v1alpha1.OutscaleNodeClass {
 }
 
 func TestNodeIsNamedByItsNodeClaimWhateverItsAddress(t *testing.T) {
-	want := vm.Owner{NodeClaim: "default-a", NodeClaimUID: "claim-uid", NodePool: "default", NodeClass: "talos", NodeName: "default-a"}
+	want := vm.Owner{
+		NodeClaim: "default-a", NodeClaimUID: "claim-uid", NodePool: "default", NodeClass: "talos", NodeName: "default-a",
+		NodeClassHash: class("").VersionedHash(),
+	}
 	for _, ip := range []string{"", "10.0.1.88"} {
 		for _, mode := range []v1alpha1.HostnameMode{"", v1alpha1.HostnameNodeClaim} {
 			if diff := cmp.Diff(want, owner.Of(claim("default-a"), class(mode), ip)); diff != "" {

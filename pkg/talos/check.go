@@ -10,8 +10,7 @@ import (
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/machine"
-	"k8s.io/apimachinery/pkg/runtime"
-	kubeletconfig "k8s.io/kubelet/config/v1beta1"
+	"github.com/siderolabs/talos/pkg/machinery/config/types/v1alpha1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -23,7 +22,7 @@ func (cloud) RequiresInstall() bool { return false }
 func (cloud) InContainer() bool     { return false }
 
 // check refuses a worker config that Talos would take and that could never become a node of this cluster.
-func check(cfg config.Provider) error {
+func check(cfg config.Provider, node Node) error {
 	raw := cfg.RawV1Alpha1()
 	switch {
 	case raw == nil || raw.MachineConfig == nil || raw.ClusterConfig == nil:
@@ -48,31 +47,33 @@ func check(cfg config.Provider) error {
 			return fmt.Errorf("worker config: machine.nodeLabels: a kubelet may not set %q, use labels of the NodePool", key)
 		}
 	}
-	return checkKubelet(cfg)
+	if err := checkHugepages(raw.MachineConfig); err != nil {
+		return err
+	}
+	return checkKubelet(raw.MachineConfig.MachineKubelet, node)
 }
 
-// checkKubelet finds what Talos' own validation lets through and then never starts the kubelet with.
-func checkKubelet(cfg config.Provider) error {
-	kubelet := cfg.RawV1Alpha1().MachineConfig.MachineKubelet
-	if kubelet == nil {
-		return nil
-	}
-	for _, flag := range []string{"bootstrap-kubeconfig", "kubeconfig", "container-runtime", "container-runtime-endpoint", "config", "cert-dir"} {
-		if _, ok := kubelet.KubeletExtraArgs[flag]; ok {
-			return fmt.Errorf("worker config: machine.kubelet.extraArgs: %q is not allowed by Talos", flag)
-		}
-	}
-	for _, list := range kubelet.KubeletExtraArgs.ToMap()["node-labels"] {
-		for pair := range strings.SplitSeq(list, ",") {
-			if key, _, _ := strings.Cut(strings.TrimSpace(pair), "="); !mayLabel(key) {
-				return fmt.Errorf("worker config: machine.kubelet.extraArgs.node-labels: a kubelet may not set %q and exits, use labels of the NodePool", key)
+// checkHugepages refuses memory that is set aside for huge pages: the kubelet takes it out of Allocatable, and Karpenter
+// does not know (Kubernetes v1.36 pkg/kubelet/nodestatus/setters.go, MachineInfo). A key has "." or "/", as with sysctl(8).
+func checkHugepages(given *v1alpha1.MachineConfig) error {
+	const why = "%s is refused: it takes memory from pods that Karpenter counts on"
+	for field, settings := range map[string]map[string]string{"sysctls": given.MachineSysctls, "sysfs": given.MachineSysfs} {
+		for _, key := range slices.Sorted(maps.Keys(settings)) {
+			name := strings.ReplaceAll(key, "/", ".")
+			if strings.HasSuffix(name, ".nr_hugepages") && strings.TrimSpace(settings[key]) != "0" {
+				return fmt.Errorf("worker config: machine."+field+"."+why, key)
 			}
 		}
 	}
-	var decoded kubeletconfig.KubeletConfiguration
-	err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(kubelet.KubeletExtraConfig.Object, &decoded, true)
-	if err != nil {
-		return fmt.Errorf("worker config: machine.kubelet.extraConfig: %w", withoutValues(err))
+	if given.MachineInstall == nil {
+		return nil
+	}
+	for _, arg := range given.MachineInstall.InstallExtraKernelArgs { //nolint:staticcheck // deprecated, and still obeyed by an upgrade
+		// Parameters of the kernel that make the machine smaller (Documentation/admin-guide/kernel-parameters.txt).
+		name, _, _ := strings.Cut(arg, "=")
+		if slices.Contains([]string{"hugepages", "mem", "maxcpus", "nr_cpus"}, name) {
+			return fmt.Errorf("worker config: machine.install.extraKernelArgs: "+why, name)
+		}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func TestRenderedConfigIsTakenByEachTalos(t *testing.T) {
 			if hostname := cfg.NetworkHostnameConfig(); hostname == nil || hostname.Hostname() != "default-x7k2p" {
 				t.Errorf("hostname %v", hostname)
 			}
-			if got, want := nodeLabels(cfg), "karpenter.outscale.com/instance-cpu=4,karpenter.sh/nodepool=default,node.kubernetes.io/instance-type=tinav6.c4r8p2,team=blue,topology.kubernetes.io/zone=eu-west-2a"; got != want {
+			if got, want := nodeLabels(cfg), "karpenter.outscale.com/instance-cpu=4,karpenter.sh/do-not-sync-taints=true,karpenter.sh/nodepool=default,node.kubernetes.io/instance-type=tinav6.c4r8p2,team=blue,topology.kubernetes.io/zone=eu-west-2a"; got != want {
 				t.Errorf("node labels %q, want %q", got, want)
 			}
 			if cfg.Machine().Type() != machine.TypeWorker || !bytes.Contains(out, []byte("registerWithTaints")) {
@@ -75,18 +75,21 @@ func TestOtherNodesDoNotLeakIntoEachOther(t *testing.T) {
 }
 
 func TestTaintsAreThereExactlyOnce(t *testing.T) {
-	given := worker(t, func(c *v1alpha1.Config) {
-		c.MachineConfig.MachineKubelet.KubeletExtraConfig = v1alpha1.Unstructured{Object: map[string]any{"registerWithTaints": []any{
-			map[string]any{"key": "karpenter.sh/unregistered", "effect": "NoExecute"},
-			map[string]any{"key": "dedicated", "effect": "NoSchedule", "value": "old"},
-			map[string]any{"key": "dedicated", "effect": "NoExecute", "value": "kept"},
-		}}}
-	})
-	_, cfg := render(t, given, nil, node())
+	given := worker(t, extra(map[string]any{"registerWithTaints": []any{
+		map[string]any{"key": "karpenter.sh/unregistered", "effect": "NoExecute"},
+		map[string]any{"key": "dedicated", "effect": "NoSchedule", "value": "old"},
+	}}))
+	n := node()
+	n.Taints = append(n.Taints,
+		corev1.Taint{Key: "karpenter.sh/unregistered", Value: "true", Effect: corev1.TaintEffectNoExecute},
+		corev1.Taint{Key: "dedicated", Value: "startup", Effect: corev1.TaintEffectNoSchedule},
+		corev1.Taint{Key: "dedicated", Value: "startup", Effect: corev1.TaintEffectNoExecute},
+	)
+	_, cfg := render(t, given, nil, n)
 	want := []any{
-		map[string]any{"key": "dedicated", "effect": "NoExecute", "value": "kept"},
 		map[string]any{"key": "karpenter.sh/unregistered", "effect": "NoExecute"},
 		map[string]any{"key": "dedicated", "effect": "NoSchedule", "value": "gpu"},
+		map[string]any{"key": "dedicated", "effect": "NoExecute", "value": "startup"},
 	}
 	if diff := cmp.Diff(want, extraConfig(cfg)["registerWithTaints"]); diff != "" {
 		t.Errorf("taints (-want +got):\n%s", diff)
@@ -95,14 +98,17 @@ func TestTaintsAreThereExactlyOnce(t *testing.T) {
 
 func TestWhatShadowsOurSettingsIsRemoved(t *testing.T) {
 	given := worker(t, func(c *v1alpha1.Config) {
-		args := v1alpha1.Args{"v": v1alpha1.NewArgValue("2", nil)}
-		for _, flag := range []string{"register-with-taints", "max-pods", "provider-id", "system-reserved", "kube-reserved", "eviction-hard", "hostname-override"} {
-			args[flag] = v1alpha1.NewArgValue("x=1", nil)
+		args := v1alpha1.Args{}
+		for flag, value := range map[string]string{
+			"v": "2", "max-pods": "110", "system-reserved": "cpu=50m", "kube-reserved": "",
+			"eviction-hard": "memory.available<102400Ki,nodefs.available<10.0%", "register-with-taints": "karpenter.sh/unregistered:NoExecute",
+		} {
+			args[flag] = v1alpha1.NewArgValue(value, nil)
 		}
 		c.MachineConfig.MachineKubelet.KubeletExtraArgs = args
 		c.MachineConfig.MachineKubelet.KubeletRegisterWithFQDN = new(true)
 		c.MachineConfig.MachineKubelet.KubeletExtraConfig = v1alpha1.Unstructured{Object: map[string]any{
-			"providerID": "aws:///eu-west-2a/i-00000000", "maxPods": 7, "systemReserved": map[string]any{"memory": "1Mi"}, "serializeImagePulls": false,
+			"maxPods": 110, "systemReserved": map[string]any{"memory": "393216Ki"}, "serializeImagePulls": false,
 		}}
 	})
 	_, cfg := render(t, given, nil, node())
@@ -119,12 +125,10 @@ func TestWhatShadowsOurSettingsIsRemoved(t *testing.T) {
 	if kubelet.KubeletRegisterWithFQDN != nil && *kubelet.KubeletRegisterWithFQDN {
 		t.Error("the node would register by another name than its tag has")
 	}
-	extra := extraConfig(cfg)
-	if id, ok := extra["providerID"]; ok {
-		t.Errorf("all nodes would have the provider ID %v", id)
-	}
-	if extra["maxPods"] != 110 || extra["serializeImagePulls"] != false {
-		t.Errorf("kubelet config %v", extra)
+	got := extraConfig(cfg)
+	want := map[string]any{"cpu": "50m", "memory": "384Mi", "ephemeral-storage": "256Mi", "pid": "100"}
+	if diff := cmp.Diff(want, got["systemReserved"]); diff != "" || got["maxPods"] != 110 || got["serializeImagePulls"] != false {
+		t.Errorf("kubelet config %v, systemReserved (-want +got):\n%s", got, diff)
 	}
 }
 
@@ -162,7 +166,7 @@ func TestLabelsThatAKubeletMayNotSetAreLeftToKarpenter(t *testing.T) {
 		c.MachineConfig.MachineKubelet.KubeletExtraArgs = v1alpha1.Args{"node-labels": v1alpha1.NewArgValue("rack=7, z=old,a=b=c", nil)}
 	})
 	_, cfg := render(t, given, nil, n)
-	want := "a=b=c,kubelet.kubernetes.io/a=1,kubernetes.io/arch=amd64,node.kubernetes.io/a=1,notkubernetes.io/a=1,rack=7,topology.bsu.csi.outscale.com/zone=eu-west-2a,topology.kubernetes.io/region=eu-west-2,z="
+	want := "a=b=c,karpenter.sh/do-not-sync-taints=true,kubelet.kubernetes.io/a=1,kubernetes.io/arch=amd64,node.kubernetes.io/a=1,notkubernetes.io/a=1,rack=7,topology.bsu.csi.outscale.com/zone=eu-west-2a,topology.kubernetes.io/region=eu-west-2,z="
 	if got := nodeLabels(cfg); got != want {
 		t.Errorf("node labels\n%q, want\n%q", got, want)
 	}
@@ -242,15 +246,6 @@ func TestStrategicPatchesAreAppliedInOrder(t *testing.T) {
 	}
 	if !strings.Contains(string(out), "ntp.example.com") {
 		t.Error("the document of a patch is missing")
-	}
-}
-
-func TestPatchCannotUndoWhatKarpenterCountsOn(t *testing.T) {
-	patch := "machine:\n  kubelet:\n    extraArgs: {max-pods: \"5\"}\n    extraConfig: {maxPods: 5, registerWithTaints: [{key: a, effect: NoSchedule}]}\n"
-	_, cfg := render(t, worker(t, nil), []string{patch}, node())
-	extra := extraConfig(cfg)
-	if taints, ok := extra["registerWithTaints"].([]any); !ok || len(taints) != 3 || extra["maxPods"] != 110 {
-		t.Errorf("kubelet config %v", extra)
 	}
 }
 

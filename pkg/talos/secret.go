@@ -45,10 +45,9 @@ func ReadWorkerConfig(ctx context.Context, kube client.Reader, ref nodeclass.Sec
 // BootstrapToken returns the token of one NodeClaim and makes it when it is not there. It is the same at each call,
 // since a repetition of a launch must send the same bytes.
 func BootstrapToken(ctx context.Context, reader client.Reader, writer client.Writer, claimUID types.UID, now time.Time) (string, error) {
-	sum := sha256.Sum256([]byte(claimUID))
-	id := alphanumeric(sum[:])[:6]
+	id := tokenID(claimUID)
 	var secret corev1.Secret
-	key := types.NamespacedName{Namespace: metav1.NamespaceSystem, Name: "bootstrap-token-" + id}
+	key := tokenKey(id)
 	err := reader.Get(ctx, key, &secret)
 	if apierrors.IsNotFound(err) {
 		secret = tokenSecret(key, id, string(claimUID), now)
@@ -61,6 +60,33 @@ func BootstrapToken(ctx context.Context, reader client.Reader, writer client.Wri
 		return "", fmt.Errorf("making the bootstrap token in Secret %s: %w", key, ErrForeignToken)
 	}
 	return id + "." + string(secret.Data["token-secret"]), nil
+}
+
+// DeleteBootstrapToken deletes the token of one NodeClaim and reports whether there was one. A Secret of that name that is
+// of somebody else stays.
+func DeleteBootstrapToken(ctx context.Context, reader client.Reader, writer client.Writer, claimUID types.UID) (bool, error) {
+	key := tokenKey(tokenID(claimUID))
+	var secret corev1.Secret
+	if err := reader.Get(ctx, key, &secret); err != nil {
+		return false, client.IgnoreNotFound(fmt.Errorf("reading the bootstrap token in Secret %s: %w", key, err))
+	}
+	if string(secret.Data["description"]) != description(string(claimUID)) {
+		return false, nil
+	}
+	if err := writer.Delete(ctx, &secret, client.Preconditions{UID: &secret.UID}); err != nil {
+		return false, client.IgnoreNotFound(fmt.Errorf("deleting the bootstrap token in Secret %s: %w", key, err))
+	}
+	return true, nil
+}
+
+// tokenID names the token of a NodeClaim, so that it is found again without a memory of it.
+func tokenID(claimUID types.UID) string {
+	sum := sha256.Sum256([]byte(claimUID))
+	return alphanumeric(sum[:])[:6]
+}
+
+func tokenKey(id string) types.NamespacedName {
+	return types.NamespacedName{Namespace: metav1.NamespaceSystem, Name: "bootstrap-token-" + id}
 }
 
 func tokenSecret(key types.NamespacedName, id, claimUID string, now time.Time) corev1.Secret {
@@ -80,6 +106,7 @@ func tokenSecret(key types.NamespacedName, id, claimUID string, now time.Time) c
 	}
 }
 
+// description is in the chart's admission policy too, which lets the controller delete no other token.
 func description(claimUID string) string { return "Karpenter NodeClaim " + claimUID }
 
 // alphanumeric spells bytes with the characters of a bootstrap token.

@@ -19,6 +19,7 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/nethelpers"
 	corev1 "k8s.io/api/core/v1"
 	kubeletapis "k8s.io/kubelet/pkg/apis"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	nodeclass "github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
@@ -40,16 +41,11 @@ type Node struct {
 // Render returns the machine config of a node: the same bytes for the same arguments. The error names the field that
 // is wrong, and never shows a value, since values of this file are secrets.
 func Render(workerConfig []byte, patches []string, node Node) ([]byte, error) {
-	cfg, err := configloader.NewFromBytes(workerConfig)
+	cfg, err := load(workerConfig, patches)
 	if err != nil {
-		return nil, fmt.Errorf("worker config: %w", withoutValues(err))
+		return nil, err
 	}
-	for i, text := range patches {
-		if cfg, err = patched(cfg, text); err != nil {
-			return nil, fmt.Errorf("patches[%d]: %w", i, withoutValues(err))
-		}
-	}
-	if err := check(cfg); err != nil {
+	if err := check(cfg, node); err != nil {
 		return nil, err
 	}
 	if hostname := cfg.NetworkHostnameConfig(); node.Hostname == "" && hostname != nil && hostname.Hostname() != "" {
@@ -67,6 +63,20 @@ func Render(workerConfig []byte, patches []string, node Node) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the machine config: %w", withoutValues(err))
 	}
 	return out, nil
+}
+
+// load reads a worker config and applies the patches in their order.
+func load(workerConfig []byte, patches []string) (config.Provider, error) {
+	cfg, err := configloader.NewFromBytes(workerConfig)
+	if err != nil {
+		return nil, fmt.Errorf("worker config: %w", withoutValues(err))
+	}
+	for i, text := range patches {
+		if cfg, err = patched(cfg, text); err != nil {
+			return nil, fmt.Errorf("patches[%d]: %w", i, withoutValues(err))
+		}
+	}
+	return cfg, nil
 }
 
 func patched(cfg config.Provider, text string) (config.Provider, error) {
@@ -94,9 +104,7 @@ func finish(cfg config.Provider, node Node) (config.Provider, error) {
 			if d.MachineConfig.MachineKubelet == nil {
 				d.MachineConfig.MachineKubelet = &v1alpha1.KubeletConfig{}
 			}
-			if err := finishKubelet(d.MachineConfig.MachineKubelet, node); err != nil {
-				return nil, err
-			}
+			finishKubelet(d.MachineConfig.MachineKubelet, node)
 			setLegacyHostname(d, finished, node.Hostname)
 			finished[i] = d
 		case *network.HostnameConfigV1Alpha1:
@@ -136,7 +144,7 @@ func setLegacyHostname(d *v1alpha1.Config, all []documents.Document, hostname st
 
 // finishKubelet sets what Karpenter counts on. Flags win over the config file, so that a flag which shadows one of our
 // settings would silently remove it.
-func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
+func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) {
 	for _, flag := range shadowing() {
 		delete(kubelet.KubeletExtraArgs, flag)
 	}
@@ -150,12 +158,7 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 		kubelet.KubeletExtraConfig.Object = map[string]any{}
 	}
 	extra := kubelet.KubeletExtraConfig.Object
-	taints, err := registerWithTaints(extra["registerWithTaints"], node.Taints)
-	if err != nil {
-		return err
-	}
-	extra["registerWithTaints"] = taints
-	delete(extra, "providerID") // the CCM's to set: here it would be the same for all nodes
+	extra["registerWithTaints"] = registerWithTaints(node.Taints)
 	extra["maxPods"] = int(node.Kubelet.MaxPods)
 	for key, values := range map[string]map[string]nodeclass.Amount{
 		"systemReserved": node.Kubelet.SystemReserved,
@@ -167,13 +170,12 @@ func finishKubelet(kubelet *v1alpha1.KubeletConfig, node Node) error {
 			extra[key] = anyMap(values)
 		}
 	}
-	return nil
 }
 
-// shadowing are the kubelet flags that would override what we set in the kubelet's config, or the name of the node.
+// shadowing are the kubelet flags that would override what we set in the kubelet's config. What they say has been checked.
 func shadowing() []string {
 	return []string{
-		"register-with-taints", "max-pods", "provider-id", "system-reserved", "kube-reserved", "eviction-hard", "hostname-override",
+		"register-with-taints", "max-pods", "system-reserved", "kube-reserved", "eviction-hard",
 	}
 }
 
@@ -201,6 +203,10 @@ func nodeLabels(kubelet *v1alpha1.KubeletConfig, labels map[string]string) strin
 			all[key] = value
 		}
 	}
+	// The kubelet registers every taint of the NodeClaim. Without this label core adds them once more when it registers
+	// the Node, and with them a startup taint that its agent has removed meanwhile (core v1.15.0,
+	// nodeclaim/lifecycle/registration.go, syncNode).
+	all[karpv1.NodeDoNotSyncTaintsLabelKey] = "true"
 	pairs := make([]string, 0, len(all))
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		pairs = append(pairs, key+"="+all[key])
@@ -215,30 +221,19 @@ func mayLabel(key string) bool {
 	return !reserved || kubeletapis.IsKubeletLabel(key)
 }
 
-// registerWithTaints joins the taints of the worker config and the node's; of two with the same key and effect the
-// node's wins.
-func registerWithTaints(given any, taints []corev1.Taint) ([]any, error) {
-	list, ok := given.([]any)
-	if !ok && given != nil {
-		return nil, errors.New("machine.kubelet.extraConfig.registerWithTaints must be a list")
-	}
+// registerWithTaints are the taints of the node. The API server refuses a Node with two of the same key and effect
+// (Kubernetes v1.36 pkg/apis/core/validation, validateNodeTaints); core keeps the first (scheduling.Taints.Merge).
+func registerWithTaints(taints []corev1.Taint) []any {
 	out := []any{}
-	for _, entry := range list {
-		taint, ok := entry.(map[string]any)
-		if !ok {
-			return nil, errors.New("machine.kubelet.extraConfig.registerWithTaints must be a list of taints")
+	for i, taint := range taints {
+		if slices.ContainsFunc(taints[:i], func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
+			continue
 		}
-		same := func(t corev1.Taint) bool { return t.Key == taint["key"] && string(t.Effect) == taint["effect"] }
-		if !slices.ContainsFunc(taints, same) {
-			out = append(out, taint)
-		}
-	}
-	for _, taint := range taints {
 		entry := map[string]any{"key": taint.Key, "effect": string(taint.Effect)}
 		if taint.Value != "" {
 			entry["value"] = taint.Value
 		}
 		out = append(out, entry)
 	}
-	return out, nil
+	return out
 }

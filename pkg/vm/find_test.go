@@ -100,7 +100,7 @@ func TestOwnershipNeedsProof(t *testing.T) {
 
 func TestMissingTagsAreThoseThatLackOrDiffer(t *testing.T) {
 	v := vm.VM{Tags: map[string]string{"same": "1", "other": "2", "more": "3"}}
-	got := vm.MissingTags(v, map[string]string{"same": "1", "other": "x", "new": ""})
+	got := vm.MissingTags(v, map[string]string{"same": "1", "other": "x", "new": "", vm.TagNodeClassHash: "v2-1"})
 	if diff := cmp.Diff(map[string]string{"other": "x", "new": ""}, got); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}

@@ -25,6 +25,9 @@ const (
 	// TagNodeClaimUID and TagClusterUID prove who owns the VM before anything is deleted.
 	TagNodeClaimUID = "karpenter.outscale.com/nodeclaim-uid"
 	TagClusterUID   = "karpenter.outscale.com/cluster-uid"
+	// TagNodeClassHash is the hash of the NodeClass that the VM was launched from. A NodeClaim that adopts the VM has no
+	// other way to know it: the NodeClass may have changed meanwhile.
+	TagNodeClassHash = "karpenter.outscale.com/nodeclass-hash"
 )
 
 // Cluster is what makes a VM ours.
@@ -42,6 +45,8 @@ type Owner struct {
 	NodeClaim, NodeClaimUID, NodePool, NodeClass string
 	// NodeName is empty while it depends on the address that the VM will get.
 	NodeName string
+	// NodeClassHash is that of the NodeClass as it is now.
+	NodeClassHash string
 }
 
 // Tags returns the tags of a VM. Tags of the user never override the ones that the parties rely on.
@@ -52,6 +57,7 @@ func (c Cluster) Tags(owner Owner, user map[string]string) map[string]string {
 	}
 	delete(tags, TagNodePool)
 	delete(tags, TagNodeName)
+	delete(tags, TagNodeClassHash)
 	maps.Copy(tags, map[string]string{
 		TagManagedBy:                      c.Name,
 		TagClusterUID:                     c.UID,
@@ -64,6 +70,9 @@ func (c Cluster) Tags(owner Owner, user map[string]string) map[string]string {
 	})
 	if owner.NodePool != "" {
 		tags[TagNodePool] = owner.NodePool
+	}
+	if owner.NodeClassHash != "" {
+		tags[TagNodeClassHash] = owner.NodeClassHash
 	}
 	if owner.NodeName == "" {
 		tags["Name"] = c.Name + "-" + owner.NodeClaim
@@ -113,11 +122,12 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// MissingTags returns the wanted tags that the VM lacks or has with another value.
+// MissingTags returns the wanted tags that the VM lacks or has with another value. The hash of the NodeClass is none of
+// them: it is about the launch, and that of today would make an outdated VM look current.
 func MissingTags(v VM, want map[string]string) map[string]string {
 	missing := map[string]string{}
 	for key, value := range want {
-		if had, ok := v.Tags[key]; !ok || had != value {
+		if had, ok := v.Tags[key]; key != TagNodeClassHash && (!ok || had != value) {
 			missing[key] = value
 		}
 	}

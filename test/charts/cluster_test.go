@@ -250,10 +250,10 @@ func optionalRights(t *testing.T, c *cluster) {
 		// The deletion cost of pods.
 		"patch pods any",
 		"get secrets kube-system/talos-worker", "get secrets kube-system/talos-worker-gpu", "get secrets talos/talos-worker",
-		"get,create secrets kube-system/bootstrap-token-abcdef",
+		"get,create,delete secrets kube-system/bootstrap-token-abcdef",
 	)
 	denied(t, kube,
-		"list,watch,update,patch,delete secrets kube-system", "get secrets talos/other", "create secrets talos", "get secrets full/osc-karpenter",
+		"list,watch,update,patch,deletecollection secrets kube-system", "get secrets talos/other", "create secrets talos", "get secrets full/osc-karpenter",
 		"create,update pods any", "patch pods/status any", "patch pods/ephemeralcontainers any",
 		"create,update,patch,delete services any", "create,update,patch,delete replicasets.apps any", "patch statefulsets.apps any",
 		"create,update,patch,delete capacitybuffers.autoscaling.x-k8s.io any",
@@ -345,8 +345,43 @@ func tokensOnly(t *testing.T, c *cluster) {
 	if err := create(c.asController(t, minimal()), func(*corev1.Secret) {}); !apierrors.IsForbidden(err) {
 		t.Errorf("without bootstrapTokens.enabled: %v", err)
 	}
-	if err := create(c.as(t, "admin", "system:masters"), wrong["another name"]); err != nil {
+	admin := c.as(t, "admin", "system:masters")
+	if err := create(admin, wrong["another name"]); err != nil {
 		t.Errorf("the policy holds others as well: %v", err)
+	}
+	tokensDeleted(t, kube, admin)
+}
+
+// tokensDeleted checks that the controller deletes what it made, and no other Secret of kube-system.
+func tokensDeleted(t *testing.T, kube, admin kubernetes.Interface) {
+	t.Helper()
+	for name, tt := range map[string]struct {
+		kind        corev1.SecretType
+		description string
+		may         bool
+	}{
+		"bootstrap-token-aaaaaa": {corev1.SecretTypeBootstrapToken, "Karpenter NodeClaim 6f1c", true},
+		"bootstrap-token-bbbbbb": {corev1.SecretTypeBootstrapToken, "made by kubeadm", false},
+		"bootstrap-token-cccccc": {corev1.SecretTypeBootstrapToken, "", false},
+		"talos-worker-3":         {corev1.SecretTypeOpaque, "Karpenter NodeClaim 6f1c", false},
+	} {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: name}, Type: tt.kind}
+		if tt.kind == corev1.SecretTypeBootstrapToken {
+			secret.Data = map[string][]byte{"token-id": []byte(name[len(name)-6:]), "token-secret": []byte("0123456789abcdef")}
+		}
+		if tt.description != "" {
+			if secret.Data == nil {
+				secret.Data = map[string][]byte{}
+			}
+			secret.Data["description"] = []byte(tt.description)
+		}
+		if _, err := admin.CoreV1().Secrets(secret.Namespace).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		err := kube.CoreV1().Secrets(secret.Namespace).Delete(t.Context(), name, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})
+		if (err == nil) != tt.may || err != nil && !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+			t.Errorf("deleting %s: %v, want it allowed: %t", name, err, tt.may)
+		}
 	}
 }
 

@@ -66,7 +66,9 @@ type OutscaleNodeClassSpec struct {
 	// +kubebuilder:validation:MaxProperties=30
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) > 0 && size(k) <= 255 && size(self[k]) <= 255)",message="tags: keys have 1 to 255 characters, values at most 255"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('karpenter.sh/') && !k.startsWith('karpenter.outscale.com/') && !k.startsWith('OscK8s') && !k.startsWith('kubernetes.io/cluster/') && !k.startsWith('osc.fcu.') && k != 'Name')",message="tags: karpenter.sh/*, karpenter.outscale.com/*, OscK8s*, kubernetes.io/cluster/*, osc.fcu.* and Name are set by the provider"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.contains('=') && !k.contains('\\n') && !self[k].contains('\\n'))",message="tags: a key must not contain '=', and neither keys nor values a line break"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.contains('='))",message="tags: a key must not contain '='"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.contains('\\n') && !self[k].contains('\\n'))",message="tags: neither keys nor values may contain a line break"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.contains('\\r') && !self[k].contains('\\r'))",message="tags: neither keys nor values may contain a carriage return"
 	// +optional
 	Tags map[string]string `json:"tags,omitempty"`
 
@@ -211,20 +213,20 @@ type Kubelet struct {
 	// SystemReserved is kept for the system. What is not given keeps Talos' default: cpu 50m, memory 384Mi,
 	// ephemeral-storage 256Mi, pid 100.
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu','memory','ephemeral-storage','pid'])",message="systemReserved: keys are cpu, memory, ephemeral-storage and pid"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="systemReserved: values are quantities, such as 100m or 512Mi"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="systemReserved: values are quantities of at least 0, such as 100m or 512Mi"
 	// +kubebuilder:validation:MaxProperties=4
 	// +optional
 	SystemReserved map[string]Amount `json:"systemReserved,omitempty"`
 	// KubeReserved is kept for the kubelet and the container runtime. Talos keeps nothing by default.
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu','memory','ephemeral-storage','pid'])",message="kubeReserved: keys are cpu, memory, ephemeral-storage and pid"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="kubeReserved: values are quantities, such as 100m or 512Mi"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="kubeReserved: values are quantities of at least 0, such as 100m or 512Mi"
 	// +kubebuilder:validation:MaxProperties=4
 	// +optional
 	KubeReserved map[string]Amount `json:"kubeReserved,omitempty"`
 	// EvictionHard are thresholds at which the kubelet evicts pods, as a quantity or a percentage. What is not given
 	// keeps the kubelet's default: memory.available 100Mi, nodefs.available 10%, imagefs.available 15%, nodefs.inodesFree 5%.
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['memory.available','nodefs.available','nodefs.inodesFree','imagefs.available','imagefs.inodesFree','pid.available'])",message="evictionHard: unknown signal"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].endsWith('%') ? self[k].matches('^[0-9]{1,2}(\\\\.[0-9]+)?%$') : isQuantity(self[k]))",message="evictionHard: values are quantities or percentages below 100%"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].endsWith('%') ? self[k].matches('^[0-9]{1,2}(\\\\.[0-9]+)?%$') : isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",message="evictionHard: values are quantities of at least 0, or percentages below 100%"
 	// +kubebuilder:validation:MaxProperties=6
 	// +optional
 	EvictionHard map[string]Amount `json:"evictionHard,omitempty"`
@@ -236,7 +238,10 @@ type Kubelet struct {
 type Amount string
 
 // InstanceTypes bounds the grid of tina types: each generation with each performance, number of vCores and ratio.
-// An empty list means the default.
+// An empty list means the default. Karpenter's scheduler is slow with thousands of types, and each refusal of one builds
+// the list anew.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.generations) && self.generations.size() > 0 ? self.generations.size() : 3) * (has(self.performances) && self.performances.size() > 0 ? self.performances.size() : 3) * (has(self.vcores) && self.vcores.size() > 0 ? self.vcores.size() : 7) * (has(self.memoryPerVcore) && self.memoryPerVcore.size() > 0 ? self.memoryPerVcore.size() : 3) <= 600",message="instanceTypes: generations x performances x vcores x memoryPerVcore make more than 600 types, shorten one of these lists"
 type InstanceTypes struct {
 	// Generations of processors. Default: 5, 6 and 7.
 	// +kubebuilder:validation:MaxItems=8

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/awslabs/operatorpkg/status"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -41,6 +42,10 @@ type OutscaleNodeClassStatus struct {
 	// TalosVersion is what the OMI says of itself, in its tag talos.dev/version or its name. A name can be wrong.
 	// +optional
 	TalosVersion string `json:"talosVersion,omitempty"`
+	// EphemeralMax is how large the node's volume EPHEMERAL can become, where the machine config limits it or may place it
+	// on another disk than the root.
+	// +optional
+	EphemeralMax *resource.Quantity `json:"ephemeralMax,omitempty"`
 	// Conditions say whether the class can be used, and which field is wrong if not.
 	// +optional
 	Conditions []status.Condition `json:"conditions,omitempty"`

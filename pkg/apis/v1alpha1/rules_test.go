@@ -97,8 +97,10 @@ func tagRules() []rule {
 		{"tags: keys have 1 to 255 characters, values at most 255", tag(strings.Repeat("k", 256), "x"), tag(strings.Repeat("k", 255), "x")},
 		{"tags: keys have 1 to 255 characters, values at most 255", tag("x", strings.Repeat("v", 256)), tag("x", strings.Repeat("v", 255))},
 		{"tags: a key must not contain '='", tag("a=b", "c"), tag("a", "b=c")},
-		{"tags: a key must not contain '='", tag("a\nb", "c"), tag("a b", "c d")},
-		{"neither keys nor values a line break", tag("a", "b\nc"), tag("a", "b c")},
+		{"neither keys nor values may contain a line break", tag("a\nb", "c"), tag("a b", "c d")},
+		{"neither keys nor values may contain a carriage return", tag("a\rb", "c"), tag("é", "ü")},
+		{"neither keys nor values may contain a line break", tag("a", "b\nc"), tag("a", "b c")},
+		{"neither keys nor values may contain a carriage return", tag("a", "b\rc"), tag("a", "b\\r")},
 		{"tags", manyTags(31), manyTags(30)},
 	}
 	for bad, good := range map[string]string{
@@ -179,21 +181,45 @@ func kubeletRules() []rule {
 		{"kubeReserved: keys are", kube("pods", "1"), kube("ephemeral-storage", "1Gi")},
 		{"kubeReserved: values are quantities", kube("memory", "10%"), kube("memory", "512Mi")},
 		{"evictionHard: unknown signal", evict("memory", "1Gi"), evict("pid.available", "10%")},
-		{"evictionHard: values are quantities or percentages below 100%", evict("memory.available", "100%"), evict("memory.available", "99%")},
-		{"evictionHard: values are quantities or percentages below 100%", evict("memory.available", "5 %"), evict("memory.available", "12.5%")},
-		{"evictionHard: values are quantities or percentages below 100%", evict("memory.available", "lots"), evict("memory.available", "100Mi")},
+		{"evictionHard: values are quantities of at least 0, or percentages below 100%", evict("memory.available", "100%"), evict("memory.available", "99%")},
+		{"evictionHard: values are quantities of at least 0, or percentages below 100%", evict("memory.available", "5 %"), evict("memory.available", "12.5%")},
+		{"evictionHard: values are quantities of at least 0, or percentages below 100%", evict("memory.available", "lots"), evict("memory.available", "100Mi")},
+		{"evictionHard: values are quantities of at least 0", evict("memory.available", "-1Gi"), evict("nodefs.available", "0")},
+		{"kubeReserved: values are quantities of at least 0", kube("cpu", "-1"), kube("cpu", "0")},
 		{"kubelet.kubeReserved", kube("memory", v1alpha1.Amount(strings.Repeat("1", 21))), kube("memory", "1Gi")},
 		{"kubelet.maxPods", func(s *spec) { s.Kubelet.MaxPods = 1001 }, func(s *spec) { s.Kubelet.MaxPods = 1000 }},
 	}
 }
 
 func typeRules() []rule {
+	const many = "instanceTypes: generations x performances x vcores x memoryPerVcore make more than 600 types"
+	types := func(generations, performances, vcores, memory int32) func(*spec) {
+		return func(s *spec) {
+			s.InstanceTypes = v1alpha1.InstanceTypes{
+				Generations: upTo(generations, 3), Performances: []string{"highest", "high", "medium"}[:performances],
+				VCores: upTo(vcores, 1), MemoryPerVCore: upTo(memory, 1),
+			}
+		}
+	}
 	return []rule{
+		{many, types(8, 3, 32, 16), types(5, 3, 8, 5)},
+		{many, types(0, 0, 23, 0), types(0, 0, 22, 0)},
+		{many, types(0, 0, 0, 10), types(0, 0, 0, 9)},
+		{many, types(8, 2, 0, 6), types(8, 1, 0, 10)},
 		{"instanceTypes.generations", func(s *spec) { s.InstanceTypes.Generations = []int32{2} }, func(s *spec) { s.InstanceTypes.Generations = []int32{3, 7} }},
 		{"instanceTypes.performances", func(s *spec) { s.InstanceTypes.Performances = []string{"low"} }, func(s *spec) { s.InstanceTypes.Performances = []string{"medium", "highest"} }},
 		{"instanceTypes.vcores", func(s *spec) { s.InstanceTypes.VCores = []int32{0} }, func(s *spec) { s.InstanceTypes.VCores = []int32{1, 208} }},
 		{"instanceTypes.memoryPerVcore", func(s *spec) { s.InstanceTypes.MemoryPerVCore = []int32{65} }, func(s *spec) { s.InstanceTypes.MemoryPerVCore = []int32{64} }},
 	}
+}
+
+// upTo are n numbers from first on.
+func upTo(n, first int32) []int32 {
+	var out []int32
+	for i := range n {
+		out = append(out, first+i)
+	}
+	return out
 }
 
 func testDefaults(t *testing.T, kube client.Client) {

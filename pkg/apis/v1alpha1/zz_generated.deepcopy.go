@@ -232,6 +232,11 @@ func (in *OutscaleNodeClassStatus) DeepCopyInto(out *OutscaleNodeClassStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.EphemeralMax != nil {
+		in, out := &in.EphemeralMax, &out.EphemeralMax
+		x := (*in).DeepCopy()
+		*out = &x
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]status.Condition, len(*in))

@@ -91,6 +91,9 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	if failed != nil {
 		return reconcile.Result{}, failed
 	}
+	if err := c.migrateHashes(ctx, nodeClass); err != nil {
+		return reconcile.Result{}, err
+	}
 	return reconcile.Result{RequeueAfter: c.pause(nodeClass)}, nil
 }
 

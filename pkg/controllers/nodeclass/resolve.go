@@ -216,6 +216,14 @@ func (c *Controller) resolveTalos(ctx context.Context, nodeClass *v1alpha1.Outsc
 		conditions.SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigInvalid", "spec.talos: "+strings.TrimSpace(err.Error()))
 		return nil
 	}
+	ephemeral, err := talos.ReadEphemeral(workerConfig, nodeClass.Spec.Talos.Patches)
+	if err == nil {
+		err = setEphemeral(nodeClass, ephemeral)
+	}
+	if err != nil {
+		conditions.SetFalse(v1alpha1.ConditionTalosReady, "EphemeralDoesNotFit", "spec.talos: "+err.Error())
+		return nil //nolint:nilerr // the condition says it, and no retry changes it
+	}
 	conditions.SetTrue(v1alpha1.ConditionTalosReady)
 	return nil
 }

@@ -34,7 +34,7 @@ const (
 	// soon is the pace for a VM that is young or not registered, and the age of its reads: its tags must be right when the
 	// kubelet comes, or the CCM deletes the Node.
 	soon = 5 * time.Second
-	// young is the age up to which the user's tags are repeated.
+	// young is the age up to which soon applies also to a VM whose node has registered.
 	young = time.Minute
 	// later is the pace for the others. The reads are shared, so that the fleet's size does not matter.
 	later = time.Minute
@@ -93,14 +93,10 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{RequeueAfter: later}, nil
 }
 
-// missing are the tags to set. The user's own are set with the launch, are repeated for a young VM in case that failed,
-// and are the user's to change afterwards.
+// missing are the tags to set, those of the NodeClass too: a change of them reaches the VMs that run. A tag that the
+// NodeClass no longer has stays where it is, and tags that people add are theirs.
 func (c *Controller) missing(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM) map[string]string {
-	var user map[string]string
-	if c.isYoung(claim, v) {
-		user = nodeClass.Spec.Tags
-	}
-	return owner.MissingTags(c.vms.Cluster(), claim, nodeClass, v, user)
+	return owner.MissingTags(c.vms.Cluster(), claim, nodeClass, v, nodeClass.Spec.Tags)
 }
 
 // maxAge is how old a read of the VM may be. One that is long launched is looked at each minute, and in a large fleet

@@ -82,6 +82,11 @@ func (w *world) reconcile(claim *karpv1.NodeClaim) time.Duration {
 	return result.RequeueAfter
 }
 
+// registered lets the NodeClaim's node have joined.
+func (w *world) registered(claim *karpv1.NodeClaim) {
+	claim.StatusConditions().SetTrue(karpv1.ConditionTypeRegistered)
+}
+
 func (w *world) wantTag(id, key, want string) {
 	w.t.Helper()
 	if got := tags(w.Region, id)[key]; got != want {
@@ -126,6 +131,7 @@ func TestVMLaunchedLateInABurstIsYoung(t *testing.T) {
 	}
 	w.wantTag(id, "team", "platform")
 	w.clock.Step(2 * time.Minute)
+	w.registered(claim)
 	if next := w.reconcile(claim); next < time.Minute {
 		t.Errorf("two minutes after the launch it is looked at again in %s", next)
 	}
@@ -135,6 +141,7 @@ func TestVMLaunchedLateInABurstIsYoung(t *testing.T) {
 func TestTagsOfOldVMsAreComparedWithAnOlderRead(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, vm.Options{TagsInUserData: true}, v1alpha1.HostnameNodeClaim)
 	claim, id := w.launch(0)
+	w.registered(claim)
 	for range 2 {
 		w.clock.Step(5 * time.Minute)
 		w.reconcile(claim)
