@@ -65,7 +65,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	refusals := availability.New(time.Now)
 	instanceTypes := instancetype.NewProvider(prices, refusals, cfg.instanceTypes)
 
-	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes, refusals,
+	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes,
 		op.InstanceTypeStore, op.EventRecorder, cfg.repairs)
 	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
 	// Core panics without the matcher as soon as the gate NodeRepair is on.

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -32,7 +31,6 @@ type CloudProvider struct {
 	uncached client.Reader
 	vms      *vm.Provider
 	types    *instancetype.Provider
-	refusals *availability.Memory
 	overlays *nodeoverlay.InstanceTypeStore
 	recorder events.Recorder
 	repairs  RepairTimes
@@ -55,15 +53,14 @@ type Kube struct {
 }
 
 // New returns the provider.
-func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, refusals *availability.Memory,
-	overlays *nodeoverlay.InstanceTypeStore, recorder events.Recorder, repairs RepairTimes,
+func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, overlays *nodeoverlay.InstanceTypeStore,
+	recorder events.Recorder, repairs RepairTimes,
 ) *CloudProvider {
 	return &CloudProvider{
 		kube:     kube.Client,
 		uncached: kube.Uncached,
 		vms:      vms,
 		types:    instanceTypes,
-		refusals: refusals,
 		overlays: overlays,
 		recorder: recorder,
 		repairs:  repairs,

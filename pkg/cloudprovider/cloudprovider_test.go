@@ -65,7 +65,7 @@ func (w *world) restart(t *testing.T) {
 	cluster := vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}
 	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
 	w.refusals = availability.New(time.Now)
-	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, nil), w.refusals,
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, nil),
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
 }
 

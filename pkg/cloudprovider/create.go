@@ -93,7 +93,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 		case errors.Is(err, availability.ErrRefused):
 			continue // by this loop itself, or for another NodeClaim, since the list was made
 		}
-		next, ok := errors.AsType[nextCandidate](err)
+		next, ok := errors.AsType[candidateError](err)
 		if !ok {
 			return vm.VM{}, err
 		}
@@ -113,7 +113,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 
 // classRefused is the error for a NodeClass whose launches are refused at the moment, whatever the candidate.
 func (c *CloudProvider) classRefused(nodeClass *v1alpha1.OutscaleNodeClass) error {
-	why, until := c.refusals.OfClass(instancetype.Class(nodeClass))
+	why, until := c.types.Refusals().OfClass(instancetype.Class(nodeClass))
 	if !time.Now().Before(until) {
 		return nil
 	}
@@ -135,7 +135,7 @@ type attempt struct {
 // kind may go.
 func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 	launch := a.types.Launch(a.nodeClass, candidate.instanceType.Name, candidate.subnet)
-	if a.refusals.IsRefused(launch) {
+	if a.types.Refusals().IsRefused(launch) {
 		return vm.VM{}, availability.ErrRefused
 	}
 	// Secrets are read, and a join token is minted, only for a launch that can be.
@@ -146,7 +146,7 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 	if err != nil {
 		return vm.VM{}, cloudprovider.NewNodeClassNotReadyError(err)
 	}
-	leave, err := a.refusals.Enter(ctx, launch)
+	leave, err := a.types.Refusals().Enter(ctx, launch)
 	switch {
 	case errors.Is(err, availability.ErrRefused):
 		return vm.VM{}, err
@@ -156,14 +156,14 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 	defer leave()
 	// Asked again when the rate limit lets the call go: the launches before it may have been refused meanwhile.
 	launched, err := a.vms.Launch(oapi.BeforeSend(ctx, func() error {
-		if a.refusals.IsRefused(launch) {
+		if a.types.Refusals().IsRefused(launch) {
 			return availability.ErrRefused
 		}
 		return nil
 	}), request)
 	switch {
 	case err == nil:
-		a.refusals.Launched(launch)
+		a.types.Refusals().Launched(launch)
 		return launched, nil
 	case errors.Is(err, availability.ErrRefused):
 		return vm.VM{}, availability.ErrRefused
@@ -256,15 +256,15 @@ func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClas
 
 // devices are the volumes of the NodeClass, or a root that is neither slow nor too small.
 func devices(nodeClass *v1alpha1.OutscaleNodeClass) []vm.Device {
-	if len(nodeClass.Spec.BlockDeviceMappings) == 0 {
-		return []vm.Device{{Name: instancetype.RootDevice, SizeGiB: instancetype.DefaultRootGiB, Type: "gp2"}}
-	}
 	var out []vm.Device
-	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
+	for _, mapping := range nodeClass.Spec.Volumes() {
 		out = append(out, vm.Device{
-			Name: mapping.DeviceName, SizeGiB: mapping.BSU.VolumeSize, Type: mapping.BSU.VolumeType,
-			IOPS: mapping.BSU.IOPS, SnapshotID: mapping.BSU.SnapshotID,
-			Keep: mapping.BSU.DeleteOnVMDeletion != nil && !*mapping.BSU.DeleteOnVMDeletion,
+			Name:       mapping.DeviceName,
+			SizeGiB:    mapping.BSU.VolumeSize,
+			Type:       mapping.BSU.VolumeType,
+			IOPS:       mapping.BSU.IOPS,
+			SnapshotID: mapping.BSU.SnapshotID,
+			Keep:       !*mapping.BSU.DeleteOnVMDeletion,
 		})
 	}
 	return out

@@ -48,10 +48,10 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	return nodeClass, nil
 }
 
-// nextCandidate is a refusal that says nothing against the other candidates.
-type nextCandidate struct{ error }
+// candidateError is a refusal that says nothing against the other candidates.
+type candidateError struct{ error }
 
-func (e nextCandidate) Unwrap() error { return e.error }
+func (e candidateError) Unwrap() error { return e.error }
 
 // refused charges a refused launch to the one that is at fault, and decides what it means for the NodeClaim: try the next
 // candidate, or give up with an error of Karpenter's.
@@ -59,20 +59,20 @@ func (a *attempt) refused(ctx context.Context, launch availability.Launch, err e
 	switch {
 	case oapi.IsCapacity(err):
 		a.charge(ctx, availability.Blame{Type: launch.Type, Subregion: launch.Subregion}, launch, "SoldOut", err)
-		return nextCandidate{err}
+		return candidateError{err}
 	case oapi.IsUnknownVMType(err):
 		a.charge(ctx, availability.Blame{Type: launch.Type}, launch, "UnknownType", err)
-		return nextCandidate{err}
+		return candidateError{err}
 	case oapi.IsSubnetFull(err):
 		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetFull", err)
 		a.warn(a.claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", launch.Subnet), launch.Subnet)
-		return nextCandidate{err}
+		return candidateError{err}
 	case oapi.MissingResource(err) == oapi.MissingSubnet:
 		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetNotFound", err)
-		return nextCandidate{err}
+		return candidateError{err}
 	case oapi.IsQuota(err):
 		a.quotaReached(ctx, launch, err)
-		return nextCandidate{err}
+		return candidateError{err}
 	case errors.Is(err, vm.ErrNotFound):
 		return cloudprovider.NewInsufficientCapacityError(stableError{err})
 	case oapi.IsConflict(err):
@@ -93,7 +93,7 @@ func (a *attempt) refused(ctx context.Context, launch availability.Launch, err e
 
 // charge remembers a refusal. The log has the request ID, which the status and events must not have.
 func (a *attempt) charge(ctx context.Context, blame availability.Blame, launch availability.Launch, reason string, err error) {
-	until := a.refusals.Refuse(blame, launch.Class, oapi.Summary(err))
+	until := a.types.Refusals().Refuse(blame, launch.Class, oapi.Summary(err))
 	log.FromContext(ctx).Info("launch is refused", "NodeClaim", klog.KObj(a.claim), "OutscaleNodeClass", klog.KObj(a.nodeClass),
 		"instance-type", launch.Type, "subregion", launch.Subregion, "subnet-id", launch.Subnet, "reason", reason,
 		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())
@@ -110,7 +110,7 @@ func missingResource(err error) error {
 func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, err error) {
 	a.quotas.Lock()
 	defer a.quotas.Unlock()
-	if a.refusals.IsRefused(launch) {
+	if a.types.Refusals().IsRefused(launch) {
 		return // a launch that was on its way at the same time has read them
 	}
 	room, limits, readErr := a.vms.Room(ctx)
@@ -123,7 +123,7 @@ func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, 
 		a.warn(a.claim, "QuotaExceeded", "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
 		return
 	}
-	until := a.refusals.Limit(left, launch.Class, oapi.Summary(err))
+	until := a.types.Refusals().Limit(left, launch.Class, oapi.Summary(err))
 	a.warn(a.claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %s", limits, oapi.Summary(err)), oapi.Code(err))
 	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(a.claim), "reason", "QuotaExceeded", "quotas", limits,
 		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())

@@ -34,7 +34,7 @@ func (w *world) restartWithoutPrices(t *testing.T, static ...instancetype.Type) 
 	}
 	vms := vm.NewProvider(api, vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}, vm.Options{TagsInUserData: true}, time.Now)
 	w.refusals = availability.New(time.Now)
-	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, static), w.refusals,
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, static),
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
 	return prices
 }

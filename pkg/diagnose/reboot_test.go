@@ -226,7 +226,7 @@ func TestSilentNodeSaysWhatNodeRepairWillDo(t *testing.T) {
 
 // TestRepairTimesAreTheControllers holds the times of KPO411 to those that the controller gives to Karpenter.
 func TestRepairTimesAreTheControllers(t *testing.T) {
-	policies := cloudprovider.New(cloudprovider.Kube{}, nil, nil, nil, nil, nil, cloudprovider.DefaultRepairTimes()).RepairPolicies()
+	policies := cloudprovider.New(cloudprovider.Kube{}, nil, nil, nil, nil, cloudprovider.DefaultRepairTimes()).RepairPolicies()
 	after := func(reason string) (time.Duration, corecloud.RepairAction) {
 		i := slices.IndexFunc(policies, func(p corecloud.RepairPolicy) bool {
 			return p.ConditionType == corev1.NodeReady && strings.Trim(p.ReasonRegex, "^$") == reason

@@ -38,6 +38,9 @@ func NewProvider(prices *pricing.Provider, refusals *availability.Memory, static
 	return &Provider{prices: prices, refusals: refusals, static: static, built: map[types.UID]built{}}
 }
 
+// Refusals is the memory that decides what is on offer.
+func (p *Provider) Refusals() *availability.Memory { return p.refusals }
+
 // List returns all types of the NodeClass, also those without an available offering. The slice is the caller's, which
 // Karpenter sorts; its elements are shared and never changed: Karpenter computes from each of them once, so that a
 // change of price or availability needs new ones.

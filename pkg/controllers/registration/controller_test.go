@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	claim.Status.ProviderID = utils.ProviderID(v.Subregion, v.ID)
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(claim, nodeClass).Build()
 	recorder := events.NewRecorder(w.events)
-	provider := cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, w.vms, nil, nil, nil, recorder, cloudprovider.DefaultRepairTimes())
+	provider := cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, w.vms, nil, nil, recorder, cloudprovider.DefaultRepairTimes())
 	w.controller = registration.NewController(w.clock, w.kube, w.kube, w.vms, provider, recorder)
 	w.clock.Step(w.region.Timings.Boot + 10*time.Second)
 	return w
