@@ -215,3 +215,36 @@ func TestLaunchesThatWorkDoNotWaitForEachOther(t *testing.T) {
 		t.Errorf("%d VMs, want 50", n)
 	}
 }
+
+// Finding 21: a join token is a secret that is valid for an hour.
+func TestNoTokenIsMadeForALaunchThatCannotBe(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, func(c *v1alpha1.OutscaleNodeClass) {
+		c.Spec.Talos.BootstrapToken = v1alpha1.BootstrapTokenPerNodeClaim
+	})
+	tokens := func() int {
+		t.Helper()
+		var secrets corev1.SecretList
+		if err := w.kube.List(ctx(t), &secrets); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, secret := range secrets.Items {
+			if secret.Type == corev1.SecretTypeBootstrapToken {
+				n++
+			}
+		}
+		return n
+	}
+	if _, err := w.Create(ctx(t), claim("default-a1", in(v1alpha1.LabelCPU, "10000"))); !karp.IsInsufficientCapacityError(err) {
+		t.Fatalf("got %v, want an InsufficientCapacityError", err)
+	}
+	if n := tokens(); n != 0 {
+		t.Errorf("%d tokens for a NodeClaim that nothing fits, want none", n)
+	}
+	if _, err := w.Create(ctx(t), claim("default-a2")); err != nil {
+		t.Fatal(err)
+	}
+	if n := tokens(); n != 1 {
+		t.Errorf("%d tokens after a launch, want one", n)
+	}
+}
