@@ -89,6 +89,8 @@ const (
 	tagClusterUID = "karpenter.outscale.com/cluster-uid"
 	// nodeClassHash names the annotation of a NodeClaim, and the tag of its VM that the release does not set.
 	nodeClassHash = "karpenter.outscale.com/nodeclass-hash"
+	// hostnameMode names the annotation with the mode of the launch, which the release does not set.
+	hostnameMode = "karpenter.outscale.com/hostname"
 )
 
 func filesOf(f *fleetRecord) map[string]any {
@@ -156,17 +158,19 @@ func (f fleetRecord) shape(t *testing.T) []string {
 	return out
 }
 
-// withoutHash is the record without the hash of the NodeClass.
+// withoutHash is the record without the hash of the NodeClass, and without what this build adds.
 func (f fleetRecord) withoutHash() fleetRecord {
-	isHash := func(key, _ string) bool { return key == nodeClassHash || key == nodeClassHash+"-version" }
+	isNew := func(key, _ string) bool {
+		return key == nodeClassHash || key == nodeClassHash+"-version" || key == hostnameMode
+	}
 	f.NodeClaims, f.VMs = slices.Clone(f.NodeClaims), slices.Clone(f.VMs)
 	for i := range f.NodeClaims {
 		f.NodeClaims[i].Annotations = maps.Clone(f.NodeClaims[i].Annotations)
-		maps.DeleteFunc(f.NodeClaims[i].Annotations, isHash)
+		maps.DeleteFunc(f.NodeClaims[i].Annotations, isNew)
 	}
 	for i := range f.VMs {
 		f.VMs[i].Tags = maps.Clone(f.VMs[i].Tags)
-		maps.DeleteFunc(f.VMs[i].Tags, isHash)
+		maps.DeleteFunc(f.VMs[i].Tags, isNew)
 	}
 	return f
 }
