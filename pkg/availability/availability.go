@@ -115,7 +115,7 @@ func (m *Memory) Launched(l Launch) {
 	for _, b := range l.blames() {
 		r := m.record(b, now)
 		if b == (Blame{}) && now.Before(r.until) {
-			m.room.take(l) // it was small enough for what is left
+			m.room = m.room.after(l) // it was small enough for what is left
 			m.epoch++
 			continue
 		}
@@ -265,13 +265,13 @@ func (r Room) Fits(l Launch) bool {
 	return within(1, r.VMs) && within(l.VCores, r.VCores) && within(l.MemoryGiB, r.MemoryGiB)
 }
 
-func (r *Room) take(l Launch) {
-	less := func(room *int, by int) {
-		if *room >= 0 {
-			*room = max(0, *room-by)
+// after is what is left after a launch.
+func (r Room) after(l Launch) Room {
+	less := func(room, by int) int {
+		if room < 0 {
+			return room
 		}
+		return max(0, room-by)
 	}
-	less(&r.VMs, 1)
-	less(&r.VCores, l.VCores)
-	less(&r.MemoryGiB, l.MemoryGiB)
+	return Room{VMs: less(r.VMs, 1), VCores: less(r.VCores, l.VCores), MemoryGiB: less(r.MemoryGiB, l.MemoryGiB)}
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 )
 
-var class = availability.Class{Name: "default", UID: "uid", Generation: 1}
+// class is the NodeClass of all launches.
+func class() availability.Class { return availability.Class{Name: "default", UID: "uid", Generation: 1} }
 
 func launch(vmType, subnet string) availability.Launch {
-	return availability.Launch{Type: vmType, VCores: 2, MemoryGiB: 4, Subregion: "eu-west-2a", Subnet: subnet, Class: class}
+	return availability.Launch{Type: vmType, VCores: 2, MemoryGiB: 4, Subregion: "eu-west-2a", Subnet: subnet, Class: class()}
 }
 
 // enter takes the turn of a launch and fails the test without one.
@@ -41,13 +42,13 @@ func TestARefusalIsChargedToOneOnly(t *testing.T) {
 		"sold out here":             {availability.Blame{Type: tried.Type, Subregion: "eu-west-2a"}, []string{"other subnet", "other class", "edited class"}},
 		"not sold":                  {availability.Blame{Type: tried.Type}, []string{"other subnet", "other subregion", "other class", "edited class"}},
 		"subnet":                    {availability.Blame{Subnet: "subnet-1"}, []string{"other type", "other class", "edited class"}},
-		"subnet for this class":     {availability.Blame{Subnet: "subnet-1", Class: class}, []string{"other type"}},
-		"one generation of a class": {availability.Blame{Class: class}, []string{"other type", "other subnet", "other subregion"}},
+		"subnet for this class":     {availability.Blame{Subnet: "subnet-1", Class: class()}, []string{"other type"}},
+		"one generation of a class": {availability.Blame{Class: class()}, []string{"other type", "other subnet", "other subregion"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := availability.New(time.Now)
 			before := m.Epoch()
-			m.Refuse(tt.blame, class, "why")
+			m.Refuse(tt.blame, class(), "why")
 			if !m.IsRefused(tried) || m.Epoch() == before {
 				t.Errorf("the launch itself is refused: %t, epoch %d after %d", m.IsRefused(tried), m.Epoch(), before)
 			}
@@ -82,7 +83,7 @@ func TestNothingIsKnownAndLaunchesGoOneAtATime(t *testing.T) {
 		if len(entered) != 0 {
 			t.Fatal("a second launch has gone before the first had an answer")
 		}
-		m.Refuse(availability.Blame{Type: "tinav6.c2r4p2", Subregion: "eu-west-2a"}, class, "10001")
+		m.Refuse(availability.Blame{Type: "tinav6.c2r4p2", Subregion: "eu-west-2a"}, class(), "10001")
 		leave()
 		for range 2 {
 			if err := <-entered; !errors.Is(err, availability.ErrRefused) {
@@ -128,8 +129,8 @@ func TestAfterARefusalOneLaunchIsTheTrial(t *testing.T) {
 		m := availability.New(time.Now)
 		for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 30 * time.Minute, 30 * time.Minute} {
 			leave := enter(t, m, launch("tinav6.c2r4p2", "subnet-1"))
-			until := m.Refuse(availability.Blame{Class: class}, class, "4078")
-			m.Refuse(availability.Blame{Class: class}, class, "4078") // was on its way too
+			until := m.Refuse(availability.Blame{Class: class()}, class(), "4078")
+			m.Refuse(availability.Blame{Class: class()}, class(), "4078") // was on its way too
 			leave()
 			if got := time.Until(until); got != wait {
 				t.Errorf("next try after %s, want %s", got, wait)
@@ -139,7 +140,7 @@ func TestAfterARefusalOneLaunchIsTheTrial(t *testing.T) {
 			if _, err := m.Enter(t.Context(), launch("tinav6.c4r8p2", "subnet-2")); !errors.Is(err, availability.ErrRefused) {
 				t.Errorf("another type after %s: %v, want ErrRefused", wait-1, err)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if m.Epoch() == epoch {
 				t.Error("the time of the refusal is over, and the epoch is the same")
 			}
@@ -149,7 +150,7 @@ func TestAfterARefusalOneLaunchIsTheTrial(t *testing.T) {
 
 func TestTheAccountsRoomShrinksWithEachLaunch(t *testing.T) {
 	m := availability.New(time.Now)
-	m.Limit(availability.Room{VMs: -1, VCores: 5, MemoryGiB: -1}, class, "10042")
+	m.Limit(availability.Room{VMs: -1, VCores: 5, MemoryGiB: -1}, class(), "10042")
 	for i := range 2 {
 		if m.IsRefused(launch("tinav6.c2r4p2", "subnet-1")) {
 			t.Fatalf("launch %d is refused, though two times two vCores fit into five", i)
@@ -164,7 +165,7 @@ func TestTheAccountsRoomShrinksWithEachLaunch(t *testing.T) {
 func TestAnOpenRefusalIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := availability.New(time.Now)
-		m.Refuse(availability.Blame{Type: "tinav9.c2r4p2"}, class, "5024")
+		m.Refuse(availability.Blame{Type: "tinav9.c2r4p2"}, class(), "5024")
 		time.Sleep(11 * time.Hour)
 		m.Launched(launch("tinav6.c2r4p2", "subnet-1"))
 		if !m.IsRefused(launch("tinav9.c2r4p2", "subnet-1")) {
@@ -177,13 +178,13 @@ func TestAClassHearsOfItsRefusals(t *testing.T) {
 	m := availability.New(time.Now)
 	var heard []string
 	m.Subscribe(func(name string) { heard = append(heard, name) })
-	m.Refuse(availability.Blame{Type: "tinav6.c2r4p2", Subregion: "eu-west-2a"}, class, "10001") // no fault of the class
-	m.Refuse(availability.Blame{Class: class}, class, "4078")
-	m.Refuse(availability.Blame{Class: class}, class, "4078") // the same refusal: no second look
+	m.Refuse(availability.Blame{Type: "tinav6.c2r4p2", Subregion: "eu-west-2a"}, class(), "10001") // no fault of the class
+	m.Refuse(availability.Blame{Class: class()}, class(), "4078")
+	m.Refuse(availability.Blame{Class: class()}, class(), "4078") // the same refusal: no second look
 	if len(heard) != 1 || heard[0] != "default" {
 		t.Errorf("heard of %q, want default once", heard)
 	}
-	if why, until := m.OfClass(class); why != "4078" || until.IsZero() {
+	if why, until := m.OfClass(class()); why != "4078" || until.IsZero() {
 		t.Errorf("the class is refused for %q until %s", why, until)
 	}
 }

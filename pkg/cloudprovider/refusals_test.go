@@ -124,7 +124,9 @@ func TestAnEditOfTheClassEndsItsRefusal(t *testing.T) {
 func TestAFullSubnetIsNotOnOffer(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{Subregions: 2}, nil)
 	full := w.region.Fixture().Subnets[0]
-	w.region.FillSubnet(full.ID)
+	if err := w.region.FillSubnet(full.ID); err != nil {
+		t.Fatal(err)
+	}
 	zone := in(corev1.LabelTopologyZone, full.Subregion)
 	before := w.offered(t, "default")
 	if _, err := w.Create(ctx(t), claim("default-a1", zone)); !karp.IsInsufficientCapacityError(err) {

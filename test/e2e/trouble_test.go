@@ -189,7 +189,7 @@ func ofDefault(state sandbox.State, before []string) []string {
 
 func TestPodsThatPreferASpreadRunThoughASubnetIsFull(t *testing.T) {
 	w := start(t, sandbox.Options{Subregions: 2})
-	w.Region.FillSubnet(w.Region.Fixture().Subnets[0].ID)
+	w.must(w.Region.FillSubnet(w.Region.Fixture().Subnets[0].ID))
 	w.editInflate(func(d *appsv1.Deployment) {
 		spread := func(key string, otherwise corev1.UnsatisfiableConstraintAction) corev1.TopologySpreadConstraint {
 			return corev1.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: otherwise, LabelSelector: d.Spec.Selector}

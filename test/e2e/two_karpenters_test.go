@@ -50,7 +50,7 @@ func TestTwoKarpentersLeaveEachOtherAlone(t *testing.T) {
 	}
 	ours := w.claimsOf("default")
 	w.scaleOther(0)
-	w.await("the other Karpenter's NodeClaims gone", func(ctx context.Context) error {
+	w.await("the other Karpenter's NodeClaims gone", func(context.Context) error {
 		if left := w.claimsOf(otherPool); len(left) > 0 {
 			return fmt.Errorf("%d are left", len(left))
 		}

@@ -53,19 +53,20 @@ func (w *world) snapshotGiB(id string) (int32, error) {
 	return 0, fail("5054", "the snapshot %s does not exist", id)
 }
 
-// SetImageSize makes the snapshot that an image boots from as large as that. It panics for an unknown ID.
-func (r *Region) SetImageSize(id string, gib int32) {
+// SetImageSize makes the snapshot that an image boots from as large as that.
+func (r *Region) SetImageSize(id string, gib int32) error {
 	r.lock()
 	defer r.unlock()
 	i, err := r.world.image(id)
 	if err != nil {
-		panic(err)
+		return err
 	}
 	for _, m := range i.value.GetBlockDeviceMappings() {
 		if m.GetDeviceName() == rootDevice {
 			m.Bsu.VolumeSize = new(gib)
 		}
 	}
+	return nil
 }
 
 // readSnapshots lists what the images boot from: the region has no other snapshots.

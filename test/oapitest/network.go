@@ -140,19 +140,15 @@ func (r *Region) free(s *subnet) int {
 	return s.size() - taken
 }
 
-// FillSubnet takes every free address of a subnet, as load balancers and machines of others do. It panics for an unknown ID.
-func (r *Region) FillSubnet(id string) {
+// FillSubnet takes every free address of a subnet, as load balancers and machines of others do.
+func (r *Region) FillSubnet(id string) error {
 	r.lock()
 	defer r.unlock()
 	s, err := r.world.subnet(id)
-	if err != nil {
-		panic(err)
+	for err == nil && r.free(s) > 0 {
+		err = r.allocate(&nic{subnet: s})
 	}
-	for r.free(s) > 0 {
-		if err := r.allocate(&nic{subnet: s}); err != nil {
-			panic(err)
-		}
-	}
+	return err
 }
 
 // allocate takes the lowest free address of a subnet.

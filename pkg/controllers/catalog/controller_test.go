@@ -15,13 +15,13 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
-var keepIn = client.ObjectKey{Namespace: "karpenter", Name: "karpenter-prices"}
+const namespace, name = "karpenter", "karpenter-prices"
 
 // start runs the first reconciliation of a new process.
 func start(t *testing.T, region *oapitest.Region, kube client.Client, now time.Time) *pricing.Provider {
 	t.Helper()
 	prices := pricing.NewProvider(account.Client(t, region), func() time.Time { return now })
-	if _, err := catalog.NewController(prices, kube, kube, keepIn).Reconcile(t.Context()); err != nil {
+	if _, err := catalog.NewController(prices, kube, kube, client.ObjectKey{Namespace: namespace, Name: name}).Reconcile(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return prices
@@ -38,7 +38,7 @@ func unreadable(t *testing.T, region *oapitest.Region) {
 
 func TestPricesOutliveTheProcess(t *testing.T) {
 	region := &oapitest.Region{}
-	kube := fake.NewClientBuilder().WithObjects(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: keepIn.Namespace, Name: keepIn.Name}}).Build()
+	kube := fake.NewClientBuilder().WithObjects(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}).Build()
 	readAt := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	first := start(t, region, kube, readAt)
 	want, _ := first.VM(6, 2, 4, 8)
@@ -60,15 +60,15 @@ func TestPricesOutliveTheProcess(t *testing.T) {
 }
 
 func TestWithoutKeptPricesTheControllerGoesOn(t *testing.T) {
-	for name, objects := range map[string][]client.Object{
+	for what, objects := range map[string][]client.Object{
 		"no ConfigMap": nil,
-		"empty":        {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: keepIn.Namespace, Name: keepIn.Name}}},
+		"empty":        {&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}},
 		"spoiled": {&corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: keepIn.Namespace, Name: keepIn.Name},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 			Data:       map[string]string{"prices.json": `{"readAt":"2026-03-01T12:00:00Z","core":{"v6":1},"ram":1}`},
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(what, func(t *testing.T) {
 			region := &oapitest.Region{}
 			unreadable(t, region)
 			kube := fake.NewClientBuilder().WithObjects(objects...).Build()

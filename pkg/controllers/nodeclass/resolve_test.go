@@ -142,7 +142,9 @@ func TestAVolumeThatCannotBeMadeIsNamed(t *testing.T) {
 
 func TestAnImageLargerThanTheDefaultRootIsNamed(t *testing.T) {
 	region := &oapitest.Region{}
-	region.SetImageSize(region.Fixture().ImageID, 60)
+	if err := region.SetImageSize(region.Fixture().ImageID, 60); err != nil {
+		t.Fatal(err)
+	}
 	got, err := reconcileOnce(t, region, newNodeClass(region), workerconfig.Secret(t))
 	if err != nil {
 		t.Fatal(err)
