@@ -11,7 +11,9 @@ import (
 )
 
 // class is the NodeClass of all launches.
-func class() availability.Class { return availability.Class{Name: "default", UID: "uid", Generation: 1} }
+func class() availability.Class {
+	return availability.Class{Name: "default", UID: "uid", Generation: 1}
+}
 
 func launch(vmType, subnet string) availability.Launch {
 	return availability.Launch{Type: vmType, VCores: 2, MemoryGiB: 4, Subregion: "eu-west-2a", Subnet: subnet, Class: class()}
