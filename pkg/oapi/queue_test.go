@@ -195,6 +195,9 @@ func TestCallsOfOneClassLeaveInTheirOrder(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		for i, got := range order {
 			if i != got {
 				t.Fatalf("order %v", order)
