@@ -1,0 +1,89 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// activity is what is under way: the noun, and what one and several of it do.
+type activity struct{ noun, one, many string }
+
+// activities are in the order in which they are shown.
+func activities() []activity {
+	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed}
+}
+
+var (
+	isStarting  = activity{"machine", "is starting", "are starting"}
+	isRebooting = activity{"machine", "is rebooting", "are rebooting"}
+	isNotReady  = activity{"machine", "is not Ready", "are not Ready"}
+	isLeaving   = activity{"machine", "is being deleted", "are being deleted"}
+	isUnclaimed = activity{"machine", "has no NodeClaim", "have no NodeClaim"}
+)
+
+// underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
+func (w *World) underWay(all []*judged, names []string) []Note {
+	troubled := map[string]bool{}
+	for _, j := range all {
+		troubled[j.Subject.key()] = true
+	}
+	subjects := map[activity][]Ref{}
+	for _, m := range w.machines {
+		what, since := activityOf(m)
+		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool { return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass" })
+		if what == (activity{}) || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
+			continue
+		}
+		ref := Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
+		if m.VM != nil {
+			ref.VM = m.VM.ID
+		}
+		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
+			subjects[what] = append(subjects[what], ref)
+		}
+	}
+	out := []Note{}
+	for _, what := range activities() {
+		if refs := subjects[what]; len(refs) > 0 {
+			out = append(out, what.note(refs))
+		}
+	}
+	return out
+}
+
+// activityOf returns what a machine that is not a Ready node does, and since when.
+func activityOf(m fleet.Machine) (activity, time.Time) {
+	switch ready := fleet.Ready(m.Node); m.Phase() {
+	case fleet.PhaseLaunching, fleet.PhaseRegistering, fleet.PhaseInitializing:
+		return isStarting, m.CreatedAt()
+	case fleet.PhaseRebooting:
+		return isRebooting, m.Condition(karpv1.ConditionTypeRebooting).LastTransitionTime.Time
+	case fleet.PhaseTerminating:
+		return isLeaving, m.Claim.DeletionTimestamp.Time
+	case fleet.PhaseUnclaimed:
+		return isUnclaimed, m.CreatedAt()
+	default:
+		if ready.Status == corev1.ConditionTrue {
+			return activity{}, time.Time{}
+		}
+		return isNotReady, ready.LastTransitionTime.Time
+	}
+}
+
+func (a activity) note(refs []Ref) Note {
+	slices.SortFunc(refs, func(x, y Ref) int {
+		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Name, y.Name))
+	})
+	text := fmt.Sprintf("%d %ss %s", len(refs), a.noun, a.many)
+	if len(refs) == 1 {
+		text = fmt.Sprintf("1 %s %s", a.noun, a.one)
+	}
+	return Note{Text: text, Subjects: refs, Since: refs[0].Since}
+}
