@@ -122,7 +122,8 @@ type Note struct {
 func Checks() []Check {
 	var out []Check
 	for _, family := range [][]Check{
-		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(), terminateChecks(), fleetChecks(),
+		launchChecks(), poolChecks(), pendingChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(),
+		terminateChecks(), fleetChecks(),
 	} {
 		out = append(out, family...)
 	}

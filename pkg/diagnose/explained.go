@@ -115,12 +115,20 @@ func partsOf(m fleet.Machine) []Ref {
 // related are the things whose trouble is the trouble of the subject: its machine, and what that is made from.
 func (w *World) related(subject Ref) []string {
 	out := []string{subject.key(), w.clusterRef().key()}
-	if m, ok := w.machineOf[subject.key()]; ok {
-		for _, ref := range partsOf(m) {
-			out = append(out, ref.key())
-		}
+	var parts []Ref
+	switch m, ok := w.machineOf[subject.key()]; {
+	case ok:
+		parts = partsOf(m)
+	case subject.Kind == "Pod":
+		parts = w.relatedToPod(subject.Name)
+	case subject.Kind == "NodePool":
+		parts = w.partsOfPool(subject.Name)
 	}
-	return out
+	for _, ref := range parts {
+		out = append(out, ref.key())
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Knows reports whether a name that is no machine's can have findings: a NodePool, a NodeClass, a pending pod, or what

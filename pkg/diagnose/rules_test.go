@@ -36,7 +36,7 @@ type scenario struct {
 
 func scenarios() map[string]scenario {
 	out := map[string]scenario{}
-	for _, family := range []map[string]scenario{launchScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios()} {
+	for _, family := range []map[string]scenario{launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios()} {
 		maps.Copy(out, family)
 	}
 	return out
@@ -45,6 +45,9 @@ func scenarios() map[string]scenario {
 func launchScenarios() map[string]scenario {
 	gone := func(reason, message string, before time.Duration) func(*fleet.Snapshot) {
 		return func(s *fleet.Snapshot) {
+			if reason == "InsufficientCapacityError" {
+				pending(s, 1, 90*time.Second)
+			}
 			s.Events = []corev1.Event{event("NodeClaim", "default-gone1", reason, message, before)}
 		}
 	}

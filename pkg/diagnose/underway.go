@@ -17,7 +17,7 @@ type activity struct{ noun, one, many string }
 
 // activities are in the order in which they are shown.
 func activities() []activity {
-	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed}
+	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed, isPending}
 }
 
 var (
@@ -26,6 +26,7 @@ var (
 	isNotReady  = activity{"machine", "is not Ready", "are not Ready"}
 	isLeaving   = activity{"machine", "is being deleted", "are being deleted"}
 	isUnclaimed = activity{"machine", "has no NodeClaim", "have no NodeClaim"}
+	isPending   = activity{"pod", "is pending", "are pending"}
 )
 
 // underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
@@ -47,6 +48,11 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 		}
 		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
 			subjects[what] = append(subjects[what], ref)
+		}
+	}
+	for _, pod := range w.pending() {
+		if !troubled[pod.key()] && pod.concerns(names) {
+			subjects[isPending] = append(subjects[isPending], pod)
 		}
 	}
 	out := []Note{}
