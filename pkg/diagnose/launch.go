@@ -81,7 +81,7 @@ func badImages(w *World) Verdict {
 	return classFindings(w, func(class *v1alpha1.OutscaleNodeClass) (string, string, time.Time) {
 		for _, condition := range class.Status.Conditions {
 			if condition.Type == v1alpha1.ConditionImageReady && condition.Status == metav1.ConditionFalse {
-				return "the OMI of the NodeClass does not exist, is not shared with this account, or cannot boot Talos", condition.Message, condition.LastTransitionTime.Time
+				return "the OMI of the NodeClass cannot be used", condition.Message, condition.LastTransitionTime.Time
 			}
 		}
 		return "", "", time.Time{}

@@ -3,6 +3,7 @@ package diagnose_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,7 +162,11 @@ func TestPendingPodIsNeverSettled(t *testing.T) {
 func TestRefusalThatNothingWaitsOnIsOver(t *testing.T) {
 	for check, change := range map[string]func(*fleet.Snapshot){
 		"KPO102": launchScenarios()["KPO102"].trouble,
-		"KPO103": func(s *fleet.Snapshot) { launchScenarios()["KPO103"].trouble(s); s.Quotas[0].Used = 97; pending(s, 1, time.Minute) },
+		"KPO103": func(s *fleet.Snapshot) {
+			launchScenarios()["KPO103"].trouble(s)
+			s.Quotas[0].Used = 97
+			pending(s, 1, time.Minute)
+		},
 	} {
 		s := troubled(change)
 		if len(problemsOf(diagnose.Run(s, diagnose.Checks()), check)) == 0 {
@@ -189,6 +194,53 @@ func TestNodeClassThatOutscaleRefusesIsNamedWithItsMessage(t *testing.T) {
 		}
 		if p := r.Problems[0]; p.Cause != "NodeClass condition "+kind+" is false" || p.Evidence[0].Text != "default: spec.x: CreateVms 4047 of "+kind {
 			t.Errorf("%s: %+v", kind, p)
+		}
+	}
+}
+
+func TestBudgetOfTheNodePoolIsToldWhenItBlocks(t *testing.T) {
+	const message = "No allowed disruptions for disruption reason Drifted due to blocking budget"
+	s := troubled(func(s *fleet.Snapshot) {
+		set(&s.NodeClaims[0], "Drifted", "True", "NodeClassDrifted", 24*time.Hour)
+		s.Events = []corev1.Event{event("NodePool", "default", "DisruptionBlocked", message, time.Minute)}
+	})
+	if got := checksOf(diagnose.Run(s, diagnose.Checks())); !slices.Equal(got, []string{"KPO404"}) {
+		t.Errorf("drifted for a day: problems %v", got)
+	}
+	s = healthy("default-7xk2p")
+	e := event("NodePool", "default", "DisruptionBlocked", "No allowed disruptions for disruption reason Empty due to blocking budget", time.Minute)
+	e.FirstTimestamp = ago(20 * time.Minute)
+	s.Events = []corev1.Event{e}
+	if r := diagnose.Run(s, diagnose.Checks()); r.Settled() || !r.Healthy() {
+		t.Errorf("blocked for 20 minutes: problems %v, under way %v", r.Problems, r.UnderWay)
+	}
+	s.Events[0].FirstTimestamp = ago(2 * time.Minute)
+	if r := diagnose.Run(s, diagnose.Checks()); !r.Settled() {
+		t.Errorf("blocked for a minute: under way %v", r.UnderWay)
+	}
+}
+
+func TestDrainOfSecondsIsNoTrouble(t *testing.T) {
+	s := troubled(endScenarios()["KPO501"].trouble)
+	s.NodeClaims[0].DeletionTimestamp = new(ago(10 * time.Second))
+	if r := diagnose.Run(s, diagnose.Checks()); len(r.Problems) > 0 || r.Settled() {
+		t.Errorf("problems %v, under way %v", r.Problems, r.UnderWay)
+	}
+}
+
+func TestAllTagsStrippedIsOneProblemOfTheOwner(t *testing.T) {
+	s := troubled(func(s *fleet.Snapshot) { s.VMs[0].Tags = nil })
+	if got := checksOf(diagnose.Run(s, diagnose.Checks())); !slices.Equal(got, []string{"KPO405", "KPO406"}) {
+		t.Errorf("problems %v", got)
+	}
+}
+
+func TestOneOfSeveralCausesIsNeverCertain(t *testing.T) {
+	for name, s := range worlds(t) {
+		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
+			if p.Confidence == diagnose.Certain && strings.Contains(p.Cause, ", or ") {
+				t.Errorf("%s: %s is certain that %q", name, p.Check, p.Cause)
+			}
 		}
 	}
 }

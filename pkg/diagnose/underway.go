@@ -17,7 +17,7 @@ type activity struct{ noun, one, many string }
 
 // activities are in the order in which they are shown.
 func activities() []activity {
-	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed, isPending}
+	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed, isPending, isBlocked}
 }
 
 var (
@@ -27,6 +27,7 @@ var (
 	isLeaving   = activity{"machine", "is being deleted", "are being deleted"}
 	isUnclaimed = activity{"machine", "has no NodeClaim", "have no NodeClaim"}
 	isPending   = activity{"pod", "is pending", "are pending"}
+	isBlocked   = activity{"NodePool", "has a budget that allows no disruption", "have budgets that allow no disruption"}
 )
 
 // underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
@@ -55,6 +56,12 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 			subjects[isPending] = append(subjects[isPending], pod)
 		}
 	}
+	for i := range w.NodePools {
+		ref := Ref{Kind: "NodePool", Name: w.NodePools[i].Name, Since: w.blockedSince(w.NodePools[i].Name).UTC()}
+		if !ref.Since.IsZero() && ref.concerns(names) {
+			subjects[isBlocked] = append(subjects[isBlocked], ref)
+		}
+	}
 	out := []Note{}
 	for _, what := range activities() {
 		if refs := subjects[what]; len(refs) > 0 {
@@ -62,6 +69,20 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 		}
 	}
 	return out
+}
+
+// blockedSince is since when a budget of the NodePool blocks disruption. Any budget does while one of its nodes is replaced.
+func (w *World) blockedSince(pool string) time.Time {
+	const (
+		lasting = 5 * time.Minute
+		current = 2 * time.Minute // Karpenter says it again after one
+	)
+	for _, event := range w.eventsOf("NodePool", pool, "DisruptionBlocked") {
+		if last := fleet.Seen(event); w.since(last) <= current && last.Sub(event.FirstTimestamp.Time) >= lasting && !event.FirstTimestamp.IsZero() {
+			return event.FirstTimestamp.Time
+		}
+	}
+	return time.Time{}
 }
 
 // activityOf returns what a machine that is not a Ready node does, and since when.
