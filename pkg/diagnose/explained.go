@@ -69,7 +69,8 @@ func markAbout(all []*judged, names []string) {
 
 // concerns reports whether one of the names is that of the subject. The cluster and the account concern every machine.
 func (r Ref) concerns(names []string) bool {
-	return len(names) == 0 || r.Kind == "Cluster" || r.Kind == "Account" || slices.Contains(names, r.Name) || r.VM != "" && slices.Contains(names, r.VM)
+	return len(names) == 0 || r.Kind == "Cluster" || r.Kind == "Account" ||
+		slices.Contains(names, r.Name) || r.VM != "" && slices.Contains(names, r.VM)
 }
 
 // shown are the findings of a check that nothing explains and that the user asked about.
@@ -98,7 +99,8 @@ func NamesOf(machines ...fleet.Machine) []string {
 func partsOf(m fleet.Machine) []Ref {
 	var out []Ref
 	if m.Claim != nil {
-		out = append(out, Ref{Kind: "NodeClaim", Name: m.Claim.Name}, Ref{Kind: "NodePool", Name: m.Claim.Labels[karpv1.NodePoolLabelKey]})
+		pool := m.Claim.Labels[karpv1.NodePoolLabelKey]
+		out = append(out, Ref{Kind: "NodeClaim", Name: m.Claim.Name}, Ref{Kind: "NodePool", Name: pool})
 		if ref := m.Claim.Spec.NodeClassRef; ref != nil {
 			out = append(out, Ref{Kind: "OutscaleNodeClass", Name: ref.Name})
 		}

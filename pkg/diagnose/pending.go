@@ -17,15 +17,18 @@ const (
 	// sayAgain is how often Karpenter says of a pod that it cannot place it: every 5 minutes
 	// (PodFailedToScheduleEvent in pkg/controllers/provisioning/scheduling/events.go), and a minute for its next look.
 	sayAgain = 6 * time.Minute
-	// pendingPatience is how long Karpenter takes to launch something for a pod; startPatience, how long that takes to start.
+	// pendingPatience is how long Karpenter takes to launch something for a pod.
 	pendingPatience = time.Minute
-	startPatience   = 5 * time.Minute
+	// startPatience is how long that takes to start.
+	startPatience = 5 * time.Minute
 )
 
 func pendingChecks() []Check {
 	pods := []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims, fleet.SourceNodePools}
 	var earlier []string
-	for _, family := range [][]Check{launchChecks(), bootChecks(), registerChecks(), initializeChecks(), poolChecks(), fleetChecks()} {
+	for _, family := range [][]Check{
+		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), poolChecks(), fleetChecks(),
+	} {
 		for _, check := range family {
 			earlier = append(earlier, check.ID)
 		}
@@ -45,7 +48,8 @@ func unschedulable(pod corev1.Pod) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Reason == corev1.PodReasonUnschedulable {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
+			condition.Reason == corev1.PodReasonUnschedulable {
 			return cmp.Or(condition.LastTransitionTime, pod.CreationTimestamp).Time, true
 		}
 	}
@@ -74,7 +78,7 @@ func pendingText(pods []Ref) string {
 	return fmt.Sprintf("%d pods are pending, first %s", len(pods), pods[0].Name)
 }
 
-// said is what Karpenter says of a pod that it cannot place, unless something was launched since: that may be for the pod.
+// said is what Karpenter says of a pod that it cannot place, unless something was launched since: that may be for it.
 func (w *World) said(pod string) (corev1.Event, bool) {
 	_, name, _ := strings.Cut(pod, "/")
 	events := w.eventsOf("Pod", name, "FailedScheduling")
@@ -82,7 +86,9 @@ func (w *World) said(pod string) (corev1.Event, bool) {
 		if event.InvolvedObject.Namespace+"/"+name != pod || w.since(fleet.Seen(event)) > sayAgain {
 			continue
 		}
-		return event, !slices.ContainsFunc(w.startingMachines(), func(m fleet.Machine) bool { return m.CreatedAt().After(fleet.Seen(event)) })
+		return event, !slices.ContainsFunc(w.startingMachines(), func(m fleet.Machine) bool {
+			return m.CreatedAt().After(fleet.Seen(event))
+		})
 	}
 	return corev1.Event{}, false
 }
@@ -103,7 +109,8 @@ func unplaced(w *World) Verdict {
 		f := Finding{
 			Subject: pod, Confidence: Certain, Cause: "no VM type that a NodePool allows suits the pod",
 			Evidence: []Evidence{evidenceOf(event)}, Next: "kubectl describe pod -n " + namespace + " " + name,
-			Fix: "compare what the message names with the pod's requests, selectors and tolerations, and with the NodePool's requirements and taints",
+			Fix: "compare what the message names with the pod's requests, selectors and tolerations, " +
+				"and with the NodePool's requirements and taints",
 		}
 		if limited(event) {
 			f.Cause, f.Fix = "every VM type for the pod exceeds a limit of its NodePool", "raise spec.limits of the NodePool"
@@ -113,14 +120,17 @@ func unplaced(w *World) Verdict {
 	return out
 }
 
-// limited reports whether Karpenter refuses for a NodePool's limit (pkg/controllers/provisioning/scheduling/scheduler.go).
+// limited reports whether Karpenter refuses for a NodePool's limit
+// (pkg/controllers/provisioning/scheduling/scheduler.go).
 func limited(event corev1.Event) bool {
 	return strings.Contains(event.Message, "exceed limits for nodepool")
 }
 
-// namesPool reports whether a message of the scheduler names the NodePool, as (NodePool=default) or {"NodePool":"default"}.
+// namesPool reports whether a message of the scheduler names the NodePool, as (NodePool=default) or in JSON.
 func namesPool(message, pool string) bool {
-	for _, form := range []string{"NodePool=" + pool + ")", "NodePool=" + pool + ",", `"NodePool":"` + pool + `"`, `NodePool="` + pool + `"`} {
+	for _, form := range []string{
+		"NodePool=" + pool + ")", "NodePool=" + pool + ",", `"NodePool":"` + pool + `"`, `NodePool="` + pool + `"`,
+	} {
 		if strings.Contains(message, form) {
 			return true
 		}
@@ -141,15 +151,16 @@ func waitingPods(w *World) Verdict {
 		}
 		namespace, name, _ := strings.Cut(pod.Name, "/")
 		out.Findings = append(out.Findings, Finding{
-			Subject: pod, Confidence: Possible, Cause: "the scheduler finds no node for the pod, and Karpenter does not say why it makes none",
-			Next: "kubectl describe pod -n " + namespace + " " + name,
-			Fix:  "read the events of the pod; a pod that waits for a volume, or that no NodePool is for, gets no node of Karpenter",
+			Subject: pod, Confidence: Possible,
+			Cause: "the scheduler finds no node for the pod, and Karpenter does not say why it makes none",
+			Next:  "kubectl describe pod -n " + namespace + " " + name,
+			Fix:   "read the events of the pod; a pod that waits for a volume, or that no NodePool is for, gets no node of Karpenter",
 		})
 	}
 	return out
 }
 
-// relatedToPod are the things whose trouble keeps a pod pending. A pod that no type suits has its trouble from nothing else.
+// relatedToPod are the things whose trouble keeps a pod pending. A pod that no type suits has none but its own.
 func (w *World) relatedToPod(pod string) []Ref {
 	event, ok := w.said(pod)
 	if ok && !limited(event) && !strings.Contains(event.Message, "offering") {

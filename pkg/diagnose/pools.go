@@ -17,7 +17,10 @@ func poolChecks() []Check {
 	pods := []fleet.Source{fleet.SourceNodePools, fleet.SourcePods, fleet.SourceEvents, fleet.SourceNodeClaims}
 	return []Check{
 		{ID: "KPO113", Title: "NodePool at its limit", Severity: Error, Needs: pods, Find: poolsAtLimit},
-		{ID: "KPO114", Title: "NodePool not Ready", Severity: Error, Needs: pools, Find: notReadyPools, ExplainedBy: []string{"KPO101", "KPO105", "KPO109"}},
+		{
+			ID: "KPO114", Title: "NodePool not Ready", Severity: Error, Needs: pools, Find: notReadyPools,
+			ExplainedBy: []string{"KPO101", "KPO105", "KPO109"},
+		},
 		{
 			ID: "KPO115", Title: "no VM type fits the NodePool", Severity: Error, Needs: pods, Find: poolsWithoutTypes,
 			ExplainedBy: []string{"KPO101", "KPO102", "KPO103", "KPO105", "KPO109", "KPO113", "KPO114"},
@@ -61,7 +64,8 @@ func poolsAtLimit(w *World) Verdict {
 			evidence = append(evidence, Evidence{Source: "pool", Text: pool.Name + ": " + strings.Join(used, ", ")})
 		}
 		evidence = append(evidence, Evidence{Source: "pods", Text: pendingText(waiting)})
-		f := poolFinding(pool, "the NodePool may not grow any more: its limit is reached", "raise spec.limits of the NodePool, or allow smaller VM types", evidence...)
+		f := poolFinding(pool, "the NodePool may not grow any more: its limit is reached",
+			"raise spec.limits of the NodePool, or allow smaller VM types", evidence...)
 		f.Subject.Since = waiting[0].Since
 		if len(refused) == 0 {
 			f.Confidence = Likely // the pods may want something else, too
@@ -107,7 +111,8 @@ func notReadyPools(w *World) Verdict {
 		if len(texts) > 0 {
 			text = pool.Name + ": " + strings.Join(texts, "; ")
 		}
-		f := poolFinding(pool, "Karpenter leaves the NodePool out: its condition Ready is false", "correct what the message names: nothing is launched from the NodePool before",
+		f := poolFinding(pool, "Karpenter leaves the NodePool out: its condition Ready is false",
+			"correct what the message names: nothing is launched from the NodePool before",
 			Evidence{Source: "pool", Text: short(text), At: since.UTC()})
 		f.Subject.Since = since.UTC()
 		out.Findings = append(out.Findings, f)
@@ -129,7 +134,8 @@ func poolsWithoutTypes(w *World) Verdict {
 		}
 		last := events[len(events)-1]
 		f := poolFinding(pool, "the requirements of the NodePool leave no VM type that can be had",
-			"compare them with kubectl kpo types: a type that the account has no capacity or quota for is left out for some minutes", evidenceOf(last))
+			"compare them with kubectl kpo types: a type without capacity or quota is left out for some minutes",
+			evidenceOf(last))
 		f.Next, f.Subject.Since = "kubectl kpo types", fleet.Seen(events[0]).UTC()
 		if pods := w.pending(); len(pods) > 0 {
 			f.Evidence = append(f.Evidence, Evidence{Source: "pods", Text: pendingText(pods)})

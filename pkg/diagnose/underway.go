@@ -39,7 +39,9 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 	subjects := map[activity][]Ref{}
 	for _, m := range w.machines {
 		what, since := activityOf(m)
-		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool { return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass" })
+		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
+			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
+		})
 		if what == (activity{}) || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
 			continue
 		}
@@ -71,15 +73,17 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 	return out
 }
 
-// blockedSince is since when a budget of the NodePool blocks disruption. Any budget does while one of its nodes is replaced.
+// blockedSince is since when a budget of the NodePool blocks disruption.
+// Any budget does while one of its nodes is replaced.
 func (w *World) blockedSince(pool string) time.Time {
 	const (
 		lasting = 5 * time.Minute
 		current = 2 * time.Minute // Karpenter says it again after one
 	)
 	for _, event := range w.eventsOf("NodePool", pool, "DisruptionBlocked") {
-		if last := fleet.Seen(event); w.since(last) <= current && last.Sub(event.FirstTimestamp.Time) >= lasting && !event.FirstTimestamp.IsZero() {
-			return event.FirstTimestamp.Time
+		first, last := event.FirstTimestamp.Time, fleet.Seen(event)
+		if !first.IsZero() && w.since(last) <= current && last.Sub(first) >= lasting {
+			return first
 		}
 	}
 	return time.Time{}
