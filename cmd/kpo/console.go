@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // consoleOptions are what of the console to show.
@@ -25,7 +27,12 @@ type consoleOptions struct {
 
 // consoleView is one console, read and understood.
 type consoleView struct {
-	VM     string         `json:"vm"`
+	VM string `json:"vm"`
+	// State is that of the VM, empty where it could not be read: then StateUnknown says why.
+	State        string `json:"state,omitempty"`
+	StateReason  string `json:"stateReason,omitempty"`
+	StateUnknown string `json:"stateUnknown,omitempty"`
+
 	Report bootlog.Report `json:"report"`
 	text   string
 }
@@ -36,7 +43,7 @@ func newConsole(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong", Args: cobra.ExactArgs(1),
 		Long: "Read a VM's console: how far it booted, and what went wrong. Outscale keeps the last 64 KiB.\n" +
-			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is, 2 could not look.",
+			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is or the VM does not run, 2 could not look.",
 		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep error\n  kubectl kpo console default-7xk2p --save boot.log",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,15 +67,15 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	if options.raw && options.save == "" && a.onTerminal(a.streams.Out) {
 		return hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe")
 	}
-	read, id, err := a.consoleReader(ctx, target)
+	source, err := a.consoleReader(ctx, target)
 	if err != nil {
 		return err
 	}
-	text, err := read(ctx)
+	text, err := source.read(ctx)
 	if err != nil {
 		return err
 	}
-	view := consoleView{VM: id, Report: bootlog.Parse(text), text: bootlog.Clean(text)}
+	view := consoleView{VM: source.id, Report: bootlog.Parse(text), text: bootlog.Clean(text)}
 	if options.raw {
 		view.text = text
 	}
@@ -76,11 +83,12 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	case options.save != "":
 		return a.saveConsole(view.text, options.save)
 	case options.follow:
-		return a.follow(ctx, read, options, pattern)
+		return a.follow(ctx, source.read, options, pattern)
 	case options.raw || options.tail > 0 || options.grep != "":
 		_, err := io.WriteString(a.streams.Out, selectLines(view.text, options.tail, pattern))
 		return err
 	default:
+		view.setState(source.vm(ctx))
 		return a.judgeConsole(o, view, target)
 	}
 }
@@ -98,22 +106,51 @@ func (a *app) judgeConsole(o *output, view consoleView, target string) error {
 			return err
 		}
 	}
-	if _, bad := view.Report.Cause(); bad {
+	_, bad := view.Report.Cause()
+	switch {
+	case bad || !view.lives():
 		return errFindings
+	case view.StateUnknown != "":
+		return errBlind
+	default:
+		return nil
 	}
-	return nil
+}
+
+// setState notes the state of the VM: its console stays when it stops, and shows nothing of that.
+func (v *consoleView) setState(of fleet.VM, found bool, err error) {
+	switch {
+	case err != nil:
+		v.StateUnknown = err.Error()
+	case !found:
+		v.StateUnknown = "Outscale does not list the VM"
+	default:
+		v.State, v.StateReason = of.State, of.StateReason
+	}
+}
+
+// lives reports whether the VM runs or is about to, as far as is known.
+func (v *consoleView) lives() bool {
+	return v.StateUnknown != "" || v.State == vm.StateRunning || v.State == vm.StatePending
+}
+
+// consoleSource is a VM, and how to read it and its console.
+type consoleSource struct {
+	id   string
+	read func(context.Context) (string, error)
+	vm   func(context.Context) (fleet.VM, bool, error)
 }
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
-func (a *app) consoleReader(ctx context.Context, target string) (func(context.Context) (string, error), string, error) {
+func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, error) {
 	id, idErr := utils.ParseProviderID(target)
 	if idErr != nil || a.from != "" {
 		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
 		if err != nil {
-			return nil, "", err
+			return consoleSource{}, err
 		}
 		if id, err = consoleVM(s, target); err != nil {
-			return nil, "", err
+			return consoleSource{}, err
 		}
 		if a.from != "" {
 			return storedConsole(s, id)
@@ -121,17 +158,30 @@ func (a *app) consoleReader(ctx context.Context, target string) (func(context.Co
 	}
 	account, err := a.account()
 	if err != nil {
-		return nil, "", hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
+		return consoleSource{}, hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
 	}
-	return func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) }, id, nil
+	return consoleSource{
+		id:   id,
+		read: func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) },
+		vm:   func(ctx context.Context) (fleet.VM, bool, error) { return fleet.VMByID(ctx, account.api, id) },
+	}, nil
 }
 
-func storedConsole(s *fleet.Snapshot, id string) (func(context.Context) (string, error), string, error) {
+func storedConsole(s *fleet.Snapshot, id string) (consoleSource, error) {
 	text, ok := s.Consoles[id]
 	if !ok {
-		return nil, "", fmt.Errorf("the console of VM %q is not in the file", id)
+		return consoleSource{}, fmt.Errorf("the console of VM %q is not in the file", id)
 	}
-	return func(context.Context) (string, error) { return text, nil }, id, nil
+	return consoleSource{
+		id:   id,
+		read: func(context.Context) (string, error) { return text, nil },
+		vm: func(context.Context) (fleet.VM, bool, error) {
+			if i := slices.IndexFunc(s.VMs, func(v fleet.VM) bool { return v.ID == id }); i >= 0 {
+				return s.VMs[i], true, nil
+			}
+			return fleet.VM{}, false, nil
+		},
+	}, nil
 }
 
 // consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.
@@ -176,18 +226,37 @@ func (a *app) printConsole(view consoleView, target string) {
 		}
 		fmt.Fprintln(a.streams.Out, strings.TrimRight(fmt.Sprintf("  %s %7s  %-22s %s", t.Symbol(mark), when, stage.Title, failure(view.Report, stage)), " "))
 	}
+	a.printState(t, view)
 	cause, bad := view.Report.Cause()
 	switch {
+	case view.Report.Lines == 0 && !view.lives():
+		fmt.Fprintln(a.streams.Out, "nothing on it")
 	case view.Report.Lines == 0:
 		fmt.Fprintln(a.streams.Out, "nothing on it yet: the VM does not boot, or the OMI has no console=ttyS0")
 	case bad:
 		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(cause.Diagnosis+" ("+cause.ID+")", t.Width, 8))
 		fmt.Fprintf(a.streams.Out, "line    %s\n", cause.Text)
 		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(cause.Remedy, t.Width, 8))
-	default:
+	case view.lives():
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkOK)+" nothing wrong on it")
+	default:
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}
 	fmt.Fprintf(a.streams.Out, "whole: kubectl kpo console %s --save FILE   errors: --grep error   live: -f\n", target)
+}
+
+// printState says whether the VM runs at all.
+func (a *app) printState(t *render.Theme, view consoleView) {
+	switch {
+	case view.StateUnknown != "":
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" state of the VM not known: "+view.StateUnknown)
+	case view.lives():
+		fmt.Fprintln(a.streams.Out, "  the VM is "+view.State)
+	case view.StateReason != "":
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkError)+" the VM is "+view.State+", reason "+view.StateReason)
+	default:
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkError)+" the VM is "+view.State)
+	}
 }
 
 // failure is what keeps the machine from a stage.

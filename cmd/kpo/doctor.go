@@ -18,8 +18,9 @@ func newDoctor(a *app) *cobra.Command {
 	failOn := ""
 	cmd := &cobra.Command{
 		Use: "doctor [TARGET...]", GroupID: groupDiagnose, Short: "Say what is wrong, why, and what to do next",
-		Long: "Say what is wrong, why, and what to do next.\n\nA TARGET is a NodeClaim, a Node, a VM ID, a provider ID or an IP address.\n" +
-			"Exit codes: 0 healthy, 1 findings, 2 something needed could not be looked at.",
+		Long: "Say what is wrong, why, and what to do next.\n\nA TARGET is a NodeClaim, a Node, a VM ID, a provider ID, an IP address,\n" +
+			"a NodePool, an OutscaleNodeClass, or a pending pod as NAMESPACE/NAME.\n" +
+			"Exit codes: 0 no errors (warnings are shown, and count with --fail-on warning), 1 findings, 2 something needed could not be looked at.",
 		Example:           "  kubectl kpo doctor\n  kubectl kpo doctor default-7xk2p\n  kubectl kpo doctor -o short",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,11 +31,11 @@ func newDoctor(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			machines, err := targets(s.Machines(), args)
+			machines, names, err := doctorTargets(s, args)
 			if err != nil {
 				return err
 			}
-			report := diagnose.Run(s, diagnose.Checks(), related(machines)...)
+			report := diagnose.Run(s, diagnose.Checks(), names...)
 			if err := a.printReport(o, s, report, machines); err != nil {
 				return err
 			}
@@ -47,24 +48,18 @@ func newDoctor(a *app) *cobra.Command {
 	return cmd
 }
 
-// related are all names whose findings are about the machines.
-func related(machines []fleet.Machine) []string {
-	var out []string
-	for _, m := range machines {
-		if m.Claim != nil {
-			out = append(out, m.Claim.Name, m.Claim.Labels["karpenter.sh/nodepool"])
-			if ref := m.Claim.Spec.NodeClassRef; ref != nil {
-				out = append(out, ref.Name)
-			}
+// doctorTargets resolves what the user named: machines, and else what can have findings of its own.
+func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
+	var named, others []string
+	for _, arg := range args {
+		if _, err := fleet.Find(s.Machines(), arg); err != nil && diagnose.Knows(s, arg) {
+			others = append(others, arg)
+			continue
 		}
-		if m.Node != nil {
-			out = append(out, m.Node.Name)
-		}
-		if m.VM != nil {
-			out = append(out, m.VM.ID)
-		}
+		named = append(named, arg)
 	}
-	return out
+	machines, err := targets(s.Machines(), named)
+	return machines, append(diagnose.NamesOf(machines...), others...), err
 }
 
 func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {

@@ -46,6 +46,7 @@ func newLive(t *testing.T) *live {
 		kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
 			return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(l.objects...).
 				WithIndex(&corev1.Pod{}, "status.phase", func(client.Object) []string { return nil }).
+				WithIndex(&corev1.Event{}, "reason", func(client.Object) []string { return nil }).
 				WithIndex(&corev1.Pod{}, "spec.nodeName", func(client.Object) []string { return nil }).Build(), nil
 		},
 		server: func(genericclioptions.RESTClientGetter) (string, error) { return "v1.35.1", nil },

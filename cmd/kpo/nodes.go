@@ -157,7 +157,7 @@ func footer(s *fleet.Snapshot, rows []row) string {
 		}
 	}
 	parts := []string{render.Count(claims, "claim") + list(phases)}
-	if s.Why(fleet.SourceVMs) == "" {
+	if s.Why(fleet.SourceVMs) == "" && s.Why(fleet.SourceClusterNames) == "" {
 		parts = append(parts, render.Count(vms, "VM"))
 	} else {
 		parts = append(parts, "? VMs")

@@ -112,6 +112,9 @@ func (w *World) consoleFindings(id string) Verdict {
 		}
 		f := registering(m, cause.Diagnosis)
 		f.Fix = cause.Remedy
+		if strings.Contains(cause.Diagnosis, ", or ") || strings.Contains(cause.Diagnosis, " or expired") {
+			f.Confidence = Likely // the line has several causes, of which it is one
+		}
 		f.Evidence = append([]Evidence{{
 			Source: "console", Text: short(withoutUptime(cause.Text)), At: at(m, cause),
 		}}, f.Evidence...)

@@ -106,13 +106,24 @@ type Report struct {
 	Problems   []Problem    `json:"problems"`
 	NotChecked []NotChecked `json:"notChecked"`
 	Passed     []string     `json:"passed"`
+	// UnderWay is what is neither wrong nor done.
+	UnderWay []Note `json:"underWay"`
+}
+
+// Note is something that takes its time: machines that start, pods that wait for them.
+type Note struct {
+	Text     string `json:"text"`
+	Subjects []Ref  `json:"subjects"`
+	// Since is when the first of the subjects began, as far as is known.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Checks returns all rules, in the order of a machine's life.
 func Checks() []Check {
 	var out []Check
 	for _, family := range [][]Check{
-		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(), terminateChecks(), fleetChecks(),
+		launchChecks(), poolChecks(), pendingChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(),
+		terminateChecks(), fleetChecks(),
 	} {
 		out = append(out, family...)
 	}

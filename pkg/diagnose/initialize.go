@@ -30,12 +30,12 @@ func initializeChecks() []Check {
 		{ID: "KPO304", Title: "resource never registered", Severity: Error, Needs: joined, Find: initReason("ResourceNotRegistered", startupPatience,
 			"a resource that pods asked for never appeared on the node", "install the device plugin, and an OMI with its driver")},
 		{
-			ID: "KPO305", Title: "new node not Ready", Severity: Error, Needs: joined, ExplainedBy: []string{"KPO301", "KPO303", "KPO402"},
+			ID: "KPO305", Title: "new node not Ready", Severity: Error, Needs: joined, ExplainedBy: []string{"KPO301", "KPO303", "KPO402", "KPO412"},
 			Find: notReady(func(message string) bool { return !isCNI(message) }, "the kubelet says that the node is not Ready", "read the condition Ready of the Node and the console of the VM"),
 		},
 		{
 			ID: "KPO306", Title: "never initialised", Severity: Warning, Needs: joined, Find: neverInitialized,
-			ExplainedBy: []string{"KPO301", "KPO302", "KPO303", "KPO304", "KPO305", "KPO402", "KPO406", "KPO608", "KPO609"},
+			ExplainedBy: []string{"KPO301", "KPO302", "KPO303", "KPO304", "KPO305", "KPO402", "KPO412", "KPO406", "KPO608", "KPO609"},
 		},
 	}
 }

@@ -31,6 +31,9 @@ func launchChecks() []Check {
 	return []Check{
 		{ID: "KPO101", Title: "NodeClass not ready", Severity: Error, Needs: classes, Find: notReadyClasses, ExplainedBy: []string{"KPO105"}},
 		{ID: "KPO102", Title: "no capacity", Severity: Error, Needs: events, Find: func(w *World) Verdict {
+			if !w.wanting() {
+				return Verdict{}
+			}
 			return eventFindings(w, eventRule{
 				reasons: []string{"InsufficientCapacityError"}, unless: []string{"quota", "OutscaleNodeClass", " 10021 "}, // every refusal names the subnet; 10021 is one that is full
 				cause: "Outscale has no room for any of the VM types that the NodePool allows",
@@ -48,7 +51,7 @@ func launchChecks() []Check {
 				next: "kubectl get oscnc -o wide", fix: "add a subnet to spec.subnetIds of the OutscaleNodeClass",
 			})
 		}},
-		{ID: "KPO107", Title: "launch refused", Severity: Error, Needs: events, Find: func(w *World) Verdict {
+		{ID: "KPO107", Title: "launch refused", Severity: Error, Needs: events, ExplainedBy: []string{"KPO101"}, Find: func(w *World) Verdict {
 			return eventFindings(w, eventRule{
 				reasons: []string{"LaunchRefused"}, cause: "Outscale refuses the request to create the VM",
 				next: "kubectl get oscnc -o yaml", fix: "correct the field of the OutscaleNodeClass that the message names",
@@ -78,7 +81,7 @@ func badImages(w *World) Verdict {
 	return classFindings(w, func(class *v1alpha1.OutscaleNodeClass) (string, string, time.Time) {
 		for _, condition := range class.Status.Conditions {
 			if condition.Type == v1alpha1.ConditionImageReady && condition.Status == metav1.ConditionFalse {
-				return "the OMI of the NodeClass does not exist, is not shared with this account, or cannot boot Talos", condition.Message, condition.LastTransitionTime.Time
+				return "the OMI of the NodeClass cannot be used", condition.Message, condition.LastTransitionTime.Time
 			}
 		}
 		return "", "", time.Time{}
@@ -123,7 +126,15 @@ func quotaReached(w *World) Verdict {
 		reasons: []string{"QuotaExceeded"}, cause: "a quota of the Outscale account is reached",
 		next: "kubectl kpo nodes -o wide", fix: "have the quota raised, or delete what is not needed (kubectl kpo orphans)",
 	})
-	if len(full) == 0 {
+	switch {
+	case len(full) > 0:
+	case !w.wanting():
+		return Verdict{}
+	default:
+		// A launch that wants more than is left is refused, too: with what is left the quota is not full.
+		for i := range out.Findings {
+			out.Findings[i].Confidence = Likely
+		}
 		return out
 	}
 	evidence := Evidence{Source: "quotas", Text: strings.Join(full, ", ")}

@@ -21,9 +21,9 @@ func rebootChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
 	return []Check{
 		{ID: "KPO408", Title: "reboot failed", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: rebootFailed},
-		{ID: "KPO409", Title: "reboot not issued", Severity: Error, Needs: joined, Find: rebootNotIssued, ExplainedBy: []string{"KPO402", "KPO603"}},
-		{ID: "KPO410", Title: "reboot does not end", Severity: Error, Needs: joined, Find: rebootEndless, ExplainedBy: []string{"KPO402", "KPO603"}},
-		{ID: "KPO411", Title: "node silent", Severity: Error, Needs: joined, Find: nodeSilent, ExplainedBy: []string{"KPO402"}},
+		{ID: "KPO409", Title: "reboot not issued", Severity: Error, Needs: joined, Find: rebootNotIssued, ExplainedBy: []string{"KPO402", "KPO412", "KPO603"}},
+		{ID: "KPO410", Title: "reboot does not end", Severity: Error, Needs: joined, Find: rebootEndless, ExplainedBy: []string{"KPO402", "KPO412", "KPO603"}},
+		{ID: "KPO411", Title: "node silent", Severity: Error, Needs: joined, Find: nodeSilent, ExplainedBy: []string{"KPO402", "KPO412"}},
 	}
 }
 

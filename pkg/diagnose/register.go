@@ -15,7 +15,7 @@ const registrationPatience = 5 * time.Minute
 
 func registerChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO303", "KPO406", "KPO608", "KPO609"}
+	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
 	for _, s := range symptoms() {
 		explained = append(explained, s.id)
 	}
@@ -23,6 +23,10 @@ func registerChecks() []Check {
 		{ID: "KPO211", Title: "provider ID differs", Severity: Error, Needs: joined, Find: providerIDs, ExplainedBy: []string{"KPO212", "KPO406", "KPO608"}},
 		{ID: "KPO212", Title: "two Nodes with one provider ID", Severity: Error, Needs: joined, Find: twins},
 		{ID: "KPO216", Title: "launched, never registered", Severity: Warning, Needs: joined, Find: neverRegistered, ExplainedBy: explained},
+		{
+			ID: "KPO217", Title: "Node deleted before it registered", Severity: Warning, Needs: append(joined, fleet.SourceEvents),
+			Find: deletedNodes, ExplainedBy: []string{"KPO406", "KPO608"},
+		},
 	}
 }
 
@@ -63,6 +67,25 @@ func twins(w *World) Verdict {
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: strings.Join(names, " and ") + " share " + m.Node.Spec.ProviderID})
 		f.Next = "kubectl get nodes " + strings.Join(names, " ") + " -o wide"
 		f.Fix = "pin the host name: spec.talos.hostname of the NodeClass; delete the Node that is not Ready"
+		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+// deletedNodes are those that the controller brings back: pkg/controllers/registration says so in an event.
+func deletedNodes(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.in(fleet.PhaseRegistering) {
+		events := w.eventsOf("NodeClaim", m.Claim.Name, "NodeDeletedBeforeRegistration")
+		if m.Node != nil || len(events) == 0 {
+			continue
+		}
+		f := registering(m, "something deleted the Node before it registered, most often the Outscale CCM; the controller reboots the VM, so that the Node comes back")
+		f.Confidence = Likely // the event names who it was not
+		f.Subject.Since = fleet.Seen(events[0]).UTC()
+		f.Evidence = append([]Evidence{evidenceOf(events[len(events)-1])}, f.Evidence...)
+		f.Fix = "look at the tags of the VM for the CCM (kubectl kpo tags), and at what else deletes Nodes"
+		f.Next = "kubectl kpo tags " + m.Claim.Name
 		out.Findings = append(out.Findings, f)
 	}
 	return out

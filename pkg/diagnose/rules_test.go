@@ -36,7 +36,7 @@ type scenario struct {
 
 func scenarios() map[string]scenario {
 	out := map[string]scenario{}
-	for _, family := range []map[string]scenario{launchScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios()} {
+	for _, family := range []map[string]scenario{launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios()} {
 		maps.Copy(out, family)
 	}
 	return out
@@ -45,6 +45,9 @@ func scenarios() map[string]scenario {
 func launchScenarios() map[string]scenario {
 	gone := func(reason, message string, before time.Duration) func(*fleet.Snapshot) {
 		return func(s *fleet.Snapshot) {
+			if reason == "InsufficientCapacityError" {
+				pending(s, 1, 90*time.Second)
+			}
 			s.Events = []corev1.Event{event("NodeClaim", "default-gone1", reason, message, before)}
 		}
 	}
@@ -149,6 +152,12 @@ func bootScenarios() map[string]scenario {
 			twin.Labels = nil
 			s.Nodes = append(s.Nodes, twin)
 		}},
+		"KPO217": {func(s *fleet.Snapshot) {
+			booting(s, 3*time.Minute, "")
+			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
+		}, func(s *fleet.Snapshot) {
+			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
+		}},
 		"KPO216": {
 			func(s *fleet.Snapshot) { booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
 			func(s *fleet.Snapshot) { booting(s, 4*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
@@ -205,6 +214,9 @@ func runScenarios() map[string]scenario {
 			func(s *fleet.Snapshot) { notReady(s, "KubeletNotReady", "restarting", 30*time.Second) },
 		},
 		"KPO402": {func(s *fleet.Snapshot) { s.VMs = s.VMs[1:] }, func(s *fleet.Snapshot) { s.VMs[0].State = vm.StatePending }},
+		"KPO412": {func(s *fleet.Snapshot) {
+			s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
+		}, func(s *fleet.Snapshot) { s.VMs[0].State = vm.StateTerminated }},
 		"KPO403": {
 			func(s *fleet.Snapshot) {
 				set(&s.NodeClaims[0], "ConsistentStateFound", metav1.ConditionFalse, "ConsistencyCheckFailed", time.Minute)
@@ -223,7 +235,7 @@ func runScenarios() map[string]scenario {
 func endScenarios() map[string]scenario {
 	drains := func(allowed int32) func(*fleet.Snapshot) {
 		return func(s *fleet.Snapshot) {
-			terminating(s, time.Minute)
+			terminating(s, 3*time.Minute)
 			s.Pods = []corev1.Pod{pod("redis-0", s.Nodes[0].Name, map[string]string{"app": "redis"}, nil)}
 			budget := policyv1.PodDisruptionBudget{}
 			budget.Namespace, budget.Name = "shop", "redis"

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
-
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -16,7 +14,7 @@ const evidenceAtMost = 4
 // Run judges a Snapshot by the checks. With names, only findings about one of them are reported.
 func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
 	world := newWorld(s)
-	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}}
+	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}, UnderWay: []Note{}}
 	found := map[string][]Finding{}
 	for _, check := range checks {
 		missing := missingSources(s, check)
@@ -33,9 +31,12 @@ func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
 			report.Passed = append(report.Passed, check.ID)
 		}
 	}
+	all := world.explain(checks, found)
+	markAbout(all, names)
 	for _, check := range checks {
-		report.Problems = append(report.Problems, group(check, about(world.unexplained(check, found), names))...)
+		report.Problems = append(report.Problems, group(check, shown(check, all))...)
 	}
+	report.UnderWay = world.underWay(all, names)
 	slices.SortStableFunc(report.Problems, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(weight(b.Severity), weight(a.Severity)),
@@ -61,41 +62,6 @@ func missingSources(s *fleet.Snapshot, check Check) []NotChecked {
 			asked := s.Sources[source].State == fleet.StateSkipped
 			out = append(out, NotChecked{Check: check.ID, Title: check.Title, Reason: why, Asked: asked})
 		}
-	}
-	return out
-}
-
-// unexplained drops the findings that a deeper one about the same thing explains.
-func (w *World) unexplained(check Check, found map[string][]Finding) []Finding {
-	explained := map[string]bool{}
-	for _, id := range check.ExplainedBy {
-		for _, f := range found[id] {
-			explained[f.Subject.Kind+"/"+f.Subject.Name] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(found[check.ID]), func(f Finding) bool {
-		return slices.ContainsFunc(w.related(f.Subject), func(name string) bool { return explained[name] })
-	})
-}
-
-// related are the things whose trouble is the trouble of the subject: its machine, and what that is made from.
-func (w *World) related(subject Ref) []string {
-	out := []string{subject.Kind + "/" + subject.Name, "Cluster/" + w.Cluster.Name}
-	m, ok := w.machineOf[subject.Kind+"/"+subject.Name]
-	if !ok {
-		return out
-	}
-	if m.Claim != nil {
-		out = append(out, "NodeClaim/"+m.Claim.Name, "NodePool/"+m.Claim.Labels[karpv1.NodePoolLabelKey])
-		if ref := m.Claim.Spec.NodeClassRef; ref != nil {
-			out = append(out, "OutscaleNodeClass/"+ref.Name)
-		}
-	}
-	if m.Node != nil {
-		out = append(out, "Node/"+m.Node.Name)
-	}
-	if m.VM != nil {
-		out = append(out, "VM/"+m.VM.ID)
 	}
 	return out
 }
@@ -139,16 +105,11 @@ func (p *Problem) addEvidence(evidence []Evidence) {
 	}
 }
 
-// about leaves the findings that concern one of the names, all of them without any name.
-func about(findings []Finding, names []string) []Finding {
-	return slices.DeleteFunc(findings, func(f Finding) bool {
-		concerned := slices.Contains(names, f.Subject.Name) || f.Subject.VM != "" && slices.Contains(names, f.Subject.VM)
-		return len(names) > 0 && !concerned
-	})
-}
-
 // Healthy reports whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
 func (r Report) Healthy() bool { return len(r.Problems) == 0 && !r.Blind() }
+
+// Settled reports whether the report is healthy and nothing is under way: then there is nothing to do, and nothing to wait for.
+func (r Report) Settled() bool { return r.Healthy() && len(r.UnderWay) == 0 }
 
 // Blind reports whether something that the user did not ask to leave out could not be looked at.
 func (r Report) Blind() bool {

@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,10 +24,11 @@ func runningChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
 	cloud := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}
 	return []Check{
-		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402", "KPO411"}},
+		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402", "KPO411", "KPO412"}},
 		{ID: "KPO402", Title: "VM gone, Node still there", Severity: Error, Needs: cloud, Find: vmGone},
 		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims}, Find: inconsistent},
 		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
+		{ID: "KPO412", Title: "VM stopped, Node still there", Severity: Error, Needs: cloud, Find: vmStopped},
 	}
 }
 
@@ -37,7 +40,7 @@ func nodeNotReady(w *World) Verdict {
 			continue
 		}
 		f := Finding{
-			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain, Cause: "the kubelet does not report, or reports that the node is not Ready: " + ready.Reason,
+			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain, Cause: notReadyCause(ready),
 			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...),
 			Next:     "kubectl kpo console " + m.Node.Name, Fix: "the end of the console says whether the machine hangs, is out of memory, or lost its network",
 		}
@@ -46,31 +49,74 @@ func nodeNotReady(w *World) Verdict {
 	return out
 }
 
+// notReadyCause says who says that a node is not Ready: its kubelet, or the node controller because the kubelet is silent.
+func notReadyCause(ready corev1.NodeCondition) string {
+	if ready.Status == corev1.ConditionUnknown || ready.Status == "" {
+		return "the kubelet does not report: " + cmp.Or(ready.Reason, "the Node has no condition Ready")
+	}
+	return "the kubelet reports that the node is not Ready: " + ready.Reason
+}
+
+// joined are machines whose Node has registered, and that nobody deletes.
+func (w *World) joined() []fleet.Machine {
+	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool {
+		phases := []fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}
+		return m.Node == nil || m.Claim == nil || !slices.Contains(phases, m.Phase())
+	})
+}
+
+// silentSince is since when the Node is not Ready: the age of a Node says nothing about the end of its VM.
+func silentSince(node *corev1.Node) time.Time {
+	if ready := fleet.Ready(node); ready.Status != corev1.ConditionTrue {
+		return ready.LastTransitionTime.Time
+	}
+	return time.Time{}
+}
+
 func vmGone(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.machines {
-		if m.Node == nil || m.Claim == nil || !slices.Contains([]fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}, m.Phase()) {
-			continue
-		}
+	for _, m := range w.joined() {
 		cause := ""
 		switch {
 		case m.VM == nil:
 			cause = "Outscale does not know the VM of the Node"
-		case m.VM.Gone(), m.VM.State == vm.StateStopped, m.VM.State == vm.StateShuttingDown, m.VM.State == vm.StateStopping, m.VM.State == "quarantine":
+		case m.VM.Core().Leaving():
 			cause = "the VM of the Node is " + m.VM.State
 		default:
 			continue
 		}
 		f := Finding{
-			Subject: nodeRef(m, m.Node.CreationTimestamp.Time), Confidence: Certain, Cause: cause + ", and Karpenter did not do it",
+			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: cause + ", and Karpenter did not do it",
 			Evidence: []Evidence{{Source: "claim", Text: m.Claim.Name + " names " + m.Claim.Status.ProviderID}},
 			Next:     "kubectl delete nodeclaim " + m.Claim.Name,
 			Fix:      "Karpenter replaces the node by itself once the VM is gone; find who stopped it in Outscale's API log (ReadApiLogs)",
 		}
-		if m.VM != nil && m.VM.StateReason != "" {
-			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + ": " + m.VM.StateReason})
-		}
+		f.Evidence = append(f.Evidence, stateReason(m)...)
 		out.Findings = append(out.Findings, f)
+	}
+	return out
+}
+
+func stateReason(m fleet.Machine) []Evidence {
+	if m.VM == nil || m.VM.StateReason == "" {
+		return nil
+	}
+	return []Evidence{{Source: "vm", Text: m.VM.ID + ": " + m.VM.StateReason}}
+}
+
+// vmStopped is no vmGone: a stopped VM still exists, so that Karpenter does not take its node for gone.
+func vmStopped(w *World) Verdict {
+	var out Verdict
+	for _, m := range w.joined() {
+		if m.VM == nil || !slices.Contains([]string{vm.StateStopped, vm.StateStopping, "quarantine"}, m.VM.State) {
+			continue
+		}
+		out.Findings = append(out.Findings, Finding{
+			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: "the VM of the Node is " + m.VM.State + ", and Karpenter did not do it",
+			Evidence: append([]Evidence{{Source: "vm", Text: m.VM.ID + " " + m.VM.State}}, stateReason(m)...),
+			Next:     "kubectl delete nodeclaim " + m.Claim.Name,
+			Fix:      "a stopped VM stays: start it in Outscale, or delete the NodeClaim and its pods get another node; ReadApiLogs shows who stopped it",
+		})
 	}
 	return out
 }
@@ -95,6 +141,15 @@ func inconsistent(w *World) Verdict {
 	return out
 }
 
+// blockedPool are the events that say that a budget of the NodePool allows no disruption, or none of drifted nodes
+// (NodePoolBlocked and NodePoolBlockedForDisruptionReason in pkg/controllers/disruption/events/events.go).
+func (w *World) blockedPool(pool string, within time.Duration) []corev1.Event {
+	return slices.DeleteFunc(w.eventsOf("NodePool", pool, "DisruptionBlocked"), func(e corev1.Event) bool {
+		otherReason := strings.Contains(e.Message, "disruption reason") && !strings.Contains(e.Message, string(karpv1.DisruptionReasonDrifted))
+		return w.since(fleet.Seen(e)) > within || otherReason
+	})
+}
+
 func driftBlocked(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {
@@ -107,6 +162,7 @@ func driftBlocked(w *World) Verdict {
 		if m.Node != nil {
 			blocked = append(blocked, w.eventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
+		blocked = append(blocked, w.blockedPool(m.Claim.Labels[karpv1.NodePoolLabelKey], lookBack)...)
 		if len(blocked) == 0 {
 			continue
 		}

@@ -78,7 +78,7 @@ func tagChecks() []Check {
 			"without karpenter.sh/managed-by the controller does not list the VM, and Karpenter deletes its NodeClaim as if it were gone")},
 		{ID: "KPO406", Title: "CCM tags missing", Severity: Error, Needs: needs, Find: tagFindings(isCCMs,
 			"the Outscale CCM does not find the VM, and deletes its Node as soon as that is not Ready: seconds after it joins")},
-		{ID: "KPO407", Title: "other tags differ", Severity: Warning, Needs: needs, Find: tagFindings(func(key string) bool { return !isOwnership(key) && !isCCMs(key) },
+		{ID: "KPO407", Title: "other tags differ", Severity: Warning, Needs: needs, ExplainedBy: []string{"KPO405"}, Find: tagFindings(func(key string) bool { return !isOwnership(key) && !isCCMs(key) },
 			"tags for people and tools differ from what the controller sets")},
 	}
 }

@@ -18,6 +18,8 @@ import (
 const (
 	// drainPatience is how long a drain may take before somebody should look.
 	drainPatience = 5 * time.Minute
+	// budgetPatience is how long a budget may have nothing left while pods move: their replacements start and become Ready.
+	budgetPatience = 2 * time.Minute
 	// detachPatience is how long a volume may take to be detached.
 	detachPatience = 2 * time.Minute
 	// goodbyePatience is how long Karpenter takes to see that a VM is gone.
@@ -114,6 +116,9 @@ func (w *World) pinnedOn(node string) []string {
 func blockedByBudget(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.draining() {
+		if w.since(m.Claim.DeletionTimestamp.Time) < budgetPatience {
+			continue
+		}
 		for _, budget := range w.budgetsOn(m.Node.Name) {
 			name := budget.Namespace + "/" + budget.Name
 			f := terminating(m, "PodDisruptionBudget "+name+" allows no disruption", "let the workload become healthy, or allow a disruption in the budget")
@@ -184,6 +189,7 @@ func finalizerStays(w *World) Verdict {
 		}
 		f := terminating(m, "the VM is gone and the controller has not noticed: it is down, or cannot read VMs",
 			"start the controller, or read its log; it removes the finalizer itself")
+		f.Confidence = Likely
 		f.Next = "kubectl get pods -A -l app.kubernetes.io/name=karpenter-provider-outscale"
 		out.Findings = append(out.Findings, f)
 	}

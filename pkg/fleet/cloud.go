@@ -174,6 +174,15 @@ func (g *gathering) readConsoles(ctx context.Context, ids []string) {
 	})
 }
 
+// VMByID returns a VM, whatever cluster it belongs to, and false for one that the account does not have.
+func VMByID(ctx context.Context, api *oapi.Client, id string) (VM, bool, error) {
+	vms, err := readVMsByID(ctx, api, []string{id})
+	if err != nil || len(vms) == 0 {
+		return VM{}, false, err
+	}
+	return vms[0], true, nil
+}
+
 // Console returns the last 64 KiB of a VM's console as they are, secrets included.
 func Console(ctx context.Context, api *oapi.Client, id string) (string, error) {
 	encoded, err := api.ReadConsoleOutput(ctx, id)

@@ -100,7 +100,14 @@ func controller() *appsv1.Deployment {
 func kube(objects ...client.Object) *fake.ClientBuilder {
 	return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).
 		WithIndex(&corev1.Pod{}, "status.phase", of(func(p *corev1.Pod) string { return string(p.Status.Phase) })).
-		WithIndex(&corev1.Pod{}, "spec.nodeName", of(func(p *corev1.Pod) string { return p.Spec.NodeName }))
+		WithIndex(&corev1.Pod{}, "spec.nodeName", of(func(p *corev1.Pod) string { return p.Spec.NodeName })).
+		WithIndex(&corev1.Event{}, "reason", func(o client.Object) []string {
+			event, ok := o.(*corev1.Event)
+			if !ok {
+				return nil
+			}
+			return []string{event.Reason}
+		})
 }
 
 // of is an index of pods.
@@ -320,5 +327,19 @@ func TestShapesAreTheOperatorsGrid(t *testing.T) {
 				t.Errorf("%q: %+v %v, the operator says %+v %v", name, a, okA, b, okB)
 			}
 		}
+	}
+}
+
+func TestGatherKeepsWhatKarpenterSaysOfPodsInAnyNamespace(t *testing.T) {
+	w := newWorld(t)
+	said := func(name, kind, reason, component string) *corev1.Event {
+		e := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Reason: reason, Source: corev1.EventSource{Component: component}}
+		e.InvolvedObject = corev1.ObjectReference{Kind: kind, Namespace: "shop", Name: "web-0"}
+		return e
+	}
+	s := w.gather(t, said("karpenters", "Pod", "FailedScheduling", "karpenter"), said("schedulers", "Pod", "FailedScheduling", "default-scheduler"),
+		said("other", "Pod", "Pulled", "karpenter"))
+	if len(s.Events) != 1 || s.Events[0].Name != "karpenters" || s.Sources[fleet.SourceEvents].State != fleet.StateOK {
+		t.Errorf("events %v, source %+v", s.Events, s.Sources[fleet.SourceEvents])
 	}
 }

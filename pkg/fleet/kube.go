@@ -12,12 +12,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	karpevents "sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
 // kubePage is the size of a page of the API server.
 const kubePage = 500
+
+// karpenterName is the source of Karpenter's events (AppName in pkg/operator).
+const karpenterName = "karpenter"
 
 // lastApplied is a second copy of an object, which can hold what the object itself no longer does.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
@@ -45,12 +49,7 @@ func (g *gathering) kubeSources() map[Source]func(context.Context) (int, error) 
 				g.s.NodeClasses = append(g.s.NodeClasses, trimmed(l.Items, trimNodeClass)...)
 			})
 		},
-		SourceEvents: func(ctx context.Context) (int, error) {
-			// Events about objects without a namespace are in this one.
-			return list(ctx, g.Kube, &corev1.EventList{}, func(l *corev1.EventList) {
-				g.s.Events = append(g.s.Events, trimmed(slices.DeleteFunc(l.Items, irrelevant), trimEvent)...)
-			}, client.InNamespace(metav1.NamespaceDefault))
-		},
+		SourceEvents: g.readEvents,
 		SourceBudgets: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &policyv1.PodDisruptionBudgetList{}, func(l *policyv1.PodDisruptionBudgetList) {
 				g.s.Budgets = append(g.s.Budgets, trimmed(l.Items, func(b *policyv1.PodDisruptionBudget) { trimMeta(&b.ObjectMeta) })...)
@@ -129,6 +128,29 @@ func trimPod(pod *corev1.Pod) {
 	trimMeta(&pod.ObjectMeta)
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}
+}
+
+// readEvents reads what is said of Karpenter's objects, and of the pods that it cannot place.
+func (g *gathering) readEvents(ctx context.Context) (int, error) {
+	keep := func(drop func(corev1.Event) bool) func(*corev1.EventList) {
+		return func(l *corev1.EventList) {
+			g.s.Events = append(g.s.Events, trimmed(slices.DeleteFunc(l.Items, drop), trimEvent)...)
+		}
+	}
+	// Events about objects without a namespace are in this one.
+	count, err := list(ctx, g.Kube, &corev1.EventList{}, keep(irrelevant), client.InNamespace(metav1.NamespaceDefault))
+	if err != nil {
+		return count, err
+	}
+	unplaced := client.MatchingFields{"reason": karpevents.FailedScheduling}
+	more, err := list(ctx, g.Kube, &corev1.EventList{}, keep(notKarpenters), unplaced)
+	return count + more, err
+}
+
+// notKarpenters leaves out what the scheduler of Kubernetes says of pods with the same reason.
+func notKarpenters(event corev1.Event) bool {
+	return event.InvolvedObject.Kind != "Pod" || event.Reason != karpevents.FailedScheduling ||
+		event.Source.Component != karpenterName && event.ReportingController != karpenterName
 }
 
 func irrelevant(event corev1.Event) bool {

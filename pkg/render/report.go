@@ -40,6 +40,26 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	if r.Healthy() {
 		fmt.Fprintln(to, t.healthy(r))
 	}
+	t.underWay(to, r)
+}
+
+// underWay prints what is neither wrong nor done.
+func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
+	const most = 3
+	for _, note := range r.UnderWay {
+		text := note.Text
+		if !note.Since.IsZero() {
+			text += " (" + t.Age(note.Since) + ")"
+		}
+		var names []string
+		for _, subject := range note.Subjects {
+			names = append(names, subject.Name)
+		}
+		if more := len(names) - most; more > 0 && !t.Wide {
+			names = append(names[:most], fmt.Sprintf("and %d more (-o wide)", more))
+		}
+		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+text+": "+strings.Join(names, ", "), t.Width, 4))
+	}
 }
 
 func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
@@ -49,7 +69,7 @@ func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 	}
 	parts := []string{
 		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
-		t.count(s, fleet.SourceVMs, ours(s), "VM"),
+		t.ourVMs(s),
 	}
 	fmt.Fprintln(to, Wrap(fmt.Sprintf("%s | %s | %s", t.Bold(name), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339)), t.Width, 2))
 }
@@ -62,6 +82,16 @@ func ours(s *fleet.Snapshot) int {
 		}
 	}
 	return n
+}
+
+// ourVMs counts the VMs of the cluster. Which of the account's they are, its name and the NodeClaims tell.
+func (t *Theme) ourVMs(s *fleet.Snapshot) string {
+	for _, needed := range []fleet.Source{fleet.SourceClusterNames, fleet.SourceNodeClaims, fleet.SourceNodes} {
+		if s.Why(needed) != "" {
+			return "? VMs"
+		}
+	}
+	return t.count(s, fleet.SourceVMs, ours(s), "VM")
 }
 
 // count prints how many there are, or that this is not known: no number may pass for one that was read.
@@ -92,6 +122,9 @@ func (t *Theme) healthy(r diagnose.Report) string {
 	which := "all checks"
 	if len(r.NotChecked) > 0 {
 		which = "all checks that were made"
+	}
+	if !r.Settled() {
+		return fmt.Sprintf("%s %s passed", t.Symbol(MarkOK), which)
 	}
 	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), which)
 }
@@ -181,10 +214,11 @@ func (t *Theme) part(to io.Writer, name, text string) {
 
 // rest prints what was not checked and what passed.
 func (t *Theme) rest(to io.Writer, r diagnose.Report) {
-	if len(r.NotChecked) > 0 {
+	if len(r.NotChecked) > 0 || len(r.UnderWay) > 0 && !r.Healthy() {
 		fmt.Fprintln(to)
 	}
 	t.notChecked(to, r)
+	t.underWay(to, r)
 	if r.Healthy() || len(r.Passed) == 0 {
 		return
 	}

@@ -1,0 +1,115 @@
+package diagnose_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// worlds are the snapshots of all scenarios, alone and with a controller or a CCM that is down, and those of the screens.
+func worlds(t *testing.T) map[string]*fleet.Snapshot {
+	t.Helper()
+	out := map[string]*fleet.Snapshot{}
+	for id, scenario := range scenarios() {
+		for name, change := range map[string]func(*fleet.Snapshot){"trouble": scenario.trouble, "near miss": scenario.nearMiss} {
+			out[id+" "+name] = troubled(change)
+			out[id+" "+name+", controller down"] = troubled(change)
+			if c := out[id+" "+name+", controller down"].Cluster.Controller; c != nil {
+				c.Available = 0
+			}
+			out[id+" "+name+", CCM down"] = troubled(change)
+			if c := out[id+" "+name+", CCM down"].Cluster.CCM; c != nil {
+				c.Available = 0
+			}
+		}
+	}
+	for _, name := range []string{"sleepless", "healthy"} {
+		s, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name] = s
+	}
+	return out
+}
+
+func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
+	for name, s := range worlds(t) {
+		for _, problem := range diagnose.Run(s, diagnose.Checks()).Problems {
+			for _, subject := range problem.Subjects {
+				names := []string{subject.Name}
+				if m, err := fleet.Find(s.Machines(), subject.Name); err == nil {
+					names = diagnose.NamesOf(m)
+				} else if !diagnose.Knows(s, subject.Name) {
+					t.Errorf("%s: doctor does not know %s", name, subject.Name)
+				}
+				if len(problemsOf(diagnose.Run(s, diagnose.Checks(), names...), problem.Check)) == 0 {
+					t.Errorf("%s: doctor %s does not show %s", name, subject.Name, problem.Check)
+				}
+			}
+		}
+	}
+}
+
+func TestMachineThatIsNoReadyNodeIsNeverSettled(t *testing.T) {
+	for name, s := range worlds(t) {
+		for _, m := range s.Machines() {
+			settled := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(m)...).Settled()
+			if running := m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue; settled && !running {
+				t.Errorf("%s: there is nothing to do for %s, which is %s", name, m.Name(), m.Phase())
+			}
+		}
+	}
+}
+
+func TestControllerThatIsDownIsShownToWhoAsksAboutWhatItLeavesUndone(t *testing.T) {
+	for check, change := range map[string]func(*fleet.Snapshot){
+		"KPO603": func(s *fleet.Snapshot) {
+			launching(s, "AwaitingReconciliation", 4*time.Minute)
+			s.Cluster.Controller.Available = 0
+		},
+		"KPO609": func(s *fleet.Snapshot) {
+			initializing(s, "KnownEphemeralTaintsExist", 6*time.Minute)
+			s.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
+			s.Cluster.CCM.Available = 0
+		},
+	} {
+		s := troubled(change)
+		r := diagnose.Run(s, diagnose.Checks(), s.NodeClaims[0].Name)
+		if len(r.Problems) != 1 || r.Problems[0].Check != check {
+			t.Errorf("problems %+v, want %s alone", r.Problems, check)
+		}
+	}
+}
+
+func TestMachinesThatStartAreUnderWay(t *testing.T) {
+	s := healthy("default-7xk2p", "default-9qqzz", "default-web11")
+	booting(s, 12*time.Second, "")
+	for i := range s.NodeClaims {
+		if s.NodeClaims[i].Name == "default-9qqzz" {
+			terminatingAt(s, i, 5*time.Second)
+		}
+	}
+	var texts []string
+	r := diagnose.Run(s, diagnose.Checks())
+	for _, note := range r.UnderWay {
+		texts = append(texts, note.Text+" "+now().Sub(note.Since).String())
+	}
+	if want := []string{"1 machine is starting 12s", "1 machine is being deleted 5s"}; !slices.Equal(texts, want) || !r.Healthy() || r.Settled() {
+		t.Errorf("under way %q, want %q; healthy %v, settled %v", texts, want, r.Healthy(), r.Settled())
+	}
+	if r := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...); !r.Settled() {
+		t.Errorf("the third machine runs, and has %+v", r.UnderWay)
+	}
+}
+
+func terminatingAt(s *fleet.Snapshot, i int, since time.Duration) {
+	s.NodeClaims[i].DeletionTimestamp = new(ago(since))
+	s.NodeClaims[i].Finalizers = []string{"karpenter.sh/termination"}
+}

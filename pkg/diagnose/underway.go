@@ -1,0 +1,120 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// activity is what is under way: the noun, and what one and several of it do.
+type activity struct{ noun, one, many string }
+
+// activities are in the order in which they are shown.
+func activities() []activity {
+	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed, isPending, isBlocked}
+}
+
+var (
+	isStarting  = activity{"machine", "is starting", "are starting"}
+	isRebooting = activity{"machine", "is rebooting", "are rebooting"}
+	isNotReady  = activity{"machine", "is not Ready", "are not Ready"}
+	isLeaving   = activity{"machine", "is being deleted", "are being deleted"}
+	isUnclaimed = activity{"machine", "has no NodeClaim", "have no NodeClaim"}
+	isPending   = activity{"pod", "is pending", "are pending"}
+	isBlocked   = activity{"NodePool", "has a budget that allows no disruption", "have budgets that allow no disruption"}
+)
+
+// underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
+func (w *World) underWay(all []*judged, names []string) []Note {
+	troubled := map[string]bool{}
+	for _, j := range all {
+		troubled[j.Subject.key()] = true
+	}
+	subjects := map[activity][]Ref{}
+	for _, m := range w.machines {
+		what, since := activityOf(m)
+		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
+			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
+		})
+		if what == (activity{}) || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
+			continue
+		}
+		ref := Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
+		if m.VM != nil {
+			ref.VM = m.VM.ID
+		}
+		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
+			subjects[what] = append(subjects[what], ref)
+		}
+	}
+	for _, pod := range w.pending() {
+		if !troubled[pod.key()] && pod.concerns(names) {
+			subjects[isPending] = append(subjects[isPending], pod)
+		}
+	}
+	for i := range w.NodePools {
+		ref := Ref{Kind: "NodePool", Name: w.NodePools[i].Name, Since: w.blockedSince(w.NodePools[i].Name).UTC()}
+		if !ref.Since.IsZero() && ref.concerns(names) {
+			subjects[isBlocked] = append(subjects[isBlocked], ref)
+		}
+	}
+	out := []Note{}
+	for _, what := range activities() {
+		if refs := subjects[what]; len(refs) > 0 {
+			out = append(out, what.note(refs))
+		}
+	}
+	return out
+}
+
+// blockedSince is since when a budget of the NodePool blocks disruption.
+// Any budget does while one of its nodes is replaced.
+func (w *World) blockedSince(pool string) time.Time {
+	const (
+		lasting = 5 * time.Minute
+		current = 2 * time.Minute // Karpenter says it again after one
+	)
+	for _, event := range w.eventsOf("NodePool", pool, "DisruptionBlocked") {
+		first, last := event.FirstTimestamp.Time, fleet.Seen(event)
+		if !first.IsZero() && w.since(last) <= current && last.Sub(first) >= lasting {
+			return first
+		}
+	}
+	return time.Time{}
+}
+
+// activityOf returns what a machine that is not a Ready node does, and since when.
+func activityOf(m fleet.Machine) (activity, time.Time) {
+	switch ready := fleet.Ready(m.Node); m.Phase() {
+	case fleet.PhaseLaunching, fleet.PhaseRegistering, fleet.PhaseInitializing:
+		return isStarting, m.CreatedAt()
+	case fleet.PhaseRebooting:
+		return isRebooting, m.Condition(karpv1.ConditionTypeRebooting).LastTransitionTime.Time
+	case fleet.PhaseTerminating:
+		return isLeaving, m.Claim.DeletionTimestamp.Time
+	case fleet.PhaseUnclaimed:
+		return isUnclaimed, m.CreatedAt()
+	default:
+		if ready.Status == corev1.ConditionTrue {
+			return activity{}, time.Time{}
+		}
+		return isNotReady, ready.LastTransitionTime.Time
+	}
+}
+
+func (a activity) note(refs []Ref) Note {
+	slices.SortFunc(refs, func(x, y Ref) int {
+		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Name, y.Name))
+	})
+	text := fmt.Sprintf("%d %ss %s", len(refs), a.noun, a.many)
+	if len(refs) == 1 {
+		text = fmt.Sprintf("1 %s %s", a.noun, a.one)
+	}
+	return Note{Text: text, Subjects: refs, Since: refs[0].Since}
+}
