@@ -31,6 +31,8 @@ type Inputs struct {
 	// Cloud is nil where there is no access to Outscale; NoCloud says why, and whether that was asked for.
 	Cloud   *oapi.Client
 	NoCloud error
+	// Access names what is read.
+	Access Access
 	// ClusterName and ClusterID are what the user says; empty, the controller's Deployment or the VMs' tags tell.
 	ClusterName, ClusterID string
 	Now                    func() time.Time
@@ -62,6 +64,7 @@ type gathering struct {
 func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g := &gathering{Inputs: in, s: &Snapshot{
 		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Snapshot"},
+		Access:   in.Access,
 		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[Source]SourceStatus{}, Consoles: map[string]string{},
 	}}
 	vms := g.cloudVMs(ctx)

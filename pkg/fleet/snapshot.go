@@ -2,6 +2,7 @@
 package fleet
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,6 +64,7 @@ type Snapshot struct {
 
 	TakenAt     time.Time                    `json:"takenAt"`
 	CLI         string                       `json:"cli,omitempty"`
+	Access      Access                       `json:"access,omitzero"`
 	Cluster     Cluster                      `json:"cluster"`
 	Sources     map[Source]SourceStatus      `json:"sources"`
 	NodeClaims  []karpv1.NodeClaim           `json:"nodeClaims,omitempty"`
@@ -80,6 +82,28 @@ type Snapshot struct {
 	// Consoles of the VMs that look stuck, by VM ID, with secrets masked.
 	Consoles map[string]string `json:"consoles,omitempty"`
 	Quotas   []Quota           `json:"quotas,omitempty"`
+}
+
+// Access names through what a Snapshot was read: who looks at the wrong cluster or account must see it.
+type Access struct {
+	// Context is that of the kubeconfig.
+	Context string `json:"context,omitempty"`
+	// Region is Outscale's, or the host of an endpoint that is not Outscale's.
+	Region string `json:"region,omitempty"`
+	// Key is the end of the access key.
+	Key string `json:"key,omitempty"`
+}
+
+// Account names the account, "" where there was no access to any.
+func (a Access) Account() string {
+	var parts []string
+	if a.Key != "" {
+		parts = append(parts, "key …"+a.Key)
+	}
+	if a.Region != "" {
+		parts = append(parts, a.Region)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Cluster is who we are, and who the CCM is.
