@@ -78,6 +78,7 @@ func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftov
 		return printAll(a, o, "Leftover", found, func(l diagnose.Leftover) string { return l.VM.ID })
 	}
 	t := a.theme(s, o)
+	a.scope(t, s)
 	fmt.Fprintf(a.streams.Out, "scope   tag %s=%s, cluster UID %s; VMs read before NodeClaims at %s\n",
 		vm.TagManagedBy, s.Cluster.Name, s.Cluster.UID, s.TakenAt.Format("15:04:05Z"))
 	if len(found) == 0 {

@@ -70,9 +70,23 @@ func vmGone(w *World) Verdict {
 		if m.VM != nil && m.VM.StateReason != "" {
 			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + ": " + m.VM.StateReason})
 		}
-		out.Findings = append(out.Findings, f)
+		out.Findings = append(out.Findings, contradicted(m, f))
 	}
 	return out
+}
+
+// contradicted is vmGone's finding about a VM that Outscale does not know while its kubelet reports: one of the two is
+// wrong, and the Node follows within a minute if it is Outscale that is right.
+func contradicted(m fleet.Machine, f Finding) Finding {
+	ready := fleet.Ready(m.Node)
+	if m.VM != nil || ready.Status != corev1.ConditionTrue {
+		return f
+	}
+	f.Confidence, f.Cause = Possible, "Outscale does not know the VM of the Node, and the Node is Ready"
+	f.Evidence = append(f.Evidence, readyEvidence(ready))
+	f.Next = "kubectl kpo doctor " + m.Node.Name
+	f.Fix = "wait a minute: the Node of a VM that is gone stops being Ready; one that stays Ready runs in another account or region"
+	return f
 }
 
 func inconsistent(w *World) Verdict {

@@ -15,7 +15,6 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -73,6 +72,7 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.confirm(ctx, vms)
 	g.price(ctx)
 	g.suspects(ctx)
+	g.s.CheckAccount()
 	g.s.sort()
 	return g.s
 }
@@ -153,7 +153,7 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 	for _, v := range all {
 		known[v.ID] = true
 	}
-	named := g.namedVMs()
+	named := g.s.namedVMs()
 	var missing []string
 	for id := range named {
 		if !known[id] {
@@ -175,23 +175,6 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 			g.s.OtherVMs++
 		}
 	}
-}
-
-// namedVMs are the VMs that NodeClaims and Nodes refer to.
-func (g *gathering) namedVMs() map[string]bool {
-	named := map[string]bool{}
-	add := func(providerID string) {
-		if id, err := utils.ParseProviderID(providerID); err == nil {
-			named[id] = true
-		}
-	}
-	for i := range g.s.NodeClaims {
-		add(g.s.NodeClaims[i].Status.ProviderID)
-	}
-	for i := range g.s.Nodes {
-		add(g.s.Nodes[i].Spec.ProviderID)
-	}
-	return named
 }
 
 // sort makes Snapshots of the same state equal.

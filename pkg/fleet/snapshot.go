@@ -2,7 +2,6 @@
 package fleet
 
 import (
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,15 +61,17 @@ type SourceStatus struct {
 type Snapshot struct {
 	metav1.TypeMeta `json:",inline"`
 
-	TakenAt     time.Time                    `json:"takenAt"`
-	CLI         string                       `json:"cli,omitempty"`
-	Access      Access                       `json:"access,omitzero"`
-	Cluster     Cluster                      `json:"cluster"`
-	Sources     map[Source]SourceStatus      `json:"sources"`
-	NodeClaims  []karpv1.NodeClaim           `json:"nodeClaims,omitempty"`
-	Nodes       []corev1.Node                `json:"nodes,omitempty"`
-	NodePools   []karpv1.NodePool            `json:"nodePools,omitempty"`
-	NodeClasses []v1alpha1.OutscaleNodeClass `json:"nodeClasses,omitempty"`
+	TakenAt time.Time `json:"takenAt"`
+	CLI     string    `json:"cli,omitempty"`
+	Access  Access    `json:"access,omitzero"`
+	Cluster Cluster   `json:"cluster"`
+	// WrongAccount says why the account that was read is not the cluster's, "" where it may be.
+	WrongAccount string                       `json:"wrongAccount,omitempty"`
+	Sources      map[Source]SourceStatus      `json:"sources"`
+	NodeClaims   []karpv1.NodeClaim           `json:"nodeClaims,omitempty"`
+	Nodes        []corev1.Node                `json:"nodes,omitempty"`
+	NodePools    []karpv1.NodePool            `json:"nodePools,omitempty"`
+	NodeClasses  []v1alpha1.OutscaleNodeClass `json:"nodeClasses,omitempty"`
 	// Pods are the pending ones and those of draining nodes, without what they run.
 	Pods        []corev1.Pod                   `json:"pods,omitempty"`
 	Budgets     []policyv1.PodDisruptionBudget `json:"podDisruptionBudgets,omitempty"`
@@ -92,18 +93,6 @@ type Access struct {
 	Region string `json:"region,omitempty"`
 	// Key is the end of the access key.
 	Key string `json:"key,omitempty"`
-}
-
-// Account names the account, "" where there was no access to any.
-func (a Access) Account() string {
-	var parts []string
-	if a.Key != "" {
-		parts = append(parts, "key …"+a.Key)
-	}
-	if a.Region != "" {
-		parts = append(parts, a.Region)
-	}
-	return strings.Join(parts, ", ")
 }
 
 // Cluster is who we are, and who the CCM is.
