@@ -73,6 +73,7 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.price(ctx)
 	g.suspects(ctx)
 	g.s.CheckAccount()
+	g.s.mask()
 	g.s.sort()
 	return g.s
 }

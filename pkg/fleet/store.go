@@ -23,6 +23,7 @@ func Load(path string) (*Snapshot, error) {
 		return nil, fmt.Errorf("reading the snapshot %q: it is %q of %q, want Snapshot of %s", path, s.Kind, s.APIVersion, APIVersion)
 	}
 	s.CheckAccount() // the file may be of a kpo that did not
+	s.mask()
 	return s, nil
 }
 
