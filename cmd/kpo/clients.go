@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -9,9 +10,11 @@ import (
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
@@ -59,11 +62,35 @@ func openKube(flags genericclioptions.RESTClientGetter) (client.Client, error) {
 	}
 	config.QPS = -1 // the API server's own fairness decides
 	config.UserAgent = userAgent()
+	if err := reachable(config); err != nil {
+		return nil, err
+	}
 	kube, err := client.New(config, client.Options{Scheme: scheme.Scheme})
 	if err != nil {
 		return nil, hint(fmt.Errorf("connecting to the cluster: %w", err), "kubectl version")
 	}
 	return kube, nil
+}
+
+// discoveryTime is how long the API server may take for its first answer.
+const discoveryTime = 10 * time.Second
+
+// reachable asks once, bounded, whether the API server answers: the client looks kinds up without a context, each source
+// for itself, so that one that accepts and never answers would cost minutes. An answer of any status is one.
+func reachable(config *rest.Config) error {
+	short := rest.CopyConfig(config)
+	if short.Timeout <= 0 || short.Timeout > discoveryTime {
+		short.Timeout = discoveryTime
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(short)
+	if err != nil {
+		return hint(fmt.Errorf("connecting to the cluster: %w", err), "kubectl version")
+	}
+	_, err = disco.ServerVersion()
+	if _, answered := errors.AsType[*apierrors.StatusError](err); err == nil || answered {
+		return nil
+	}
+	return hint(fmt.Errorf("could not look at the cluster: %w", err), "kubectl cluster-info")
 }
 
 func serverVersion(flags genericclioptions.RESTClientGetter) (string, error) {
