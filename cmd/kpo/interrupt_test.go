@@ -34,7 +34,7 @@ func TestCtrlCLeavesTheQuestionAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stdin, never := io.Pipe()
-	defer never.Close()
+	t.Cleanup(func() { _ = never.Close() })
 	errOut := &cancelling{cancel: cancel}
 	a := newApp(genericiooptions.IOStreams{In: stdin, Out: io.Discard, ErrOut: errOut}, environment{}, l.clients)
 	done := make(chan int, 1)
@@ -65,7 +65,7 @@ func TestDeadAPIServerCostsOneTry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	t.Cleanup(func() { _ = listener.Close() })
 	config := &rest.Config{Host: "https://" + listener.Addr().String(), Timeout: 200 * time.Millisecond}
 	begin := time.Now()
 	if err := reachable(config); err == nil || !strings.Contains(err.Error(), "could not look at the cluster") {

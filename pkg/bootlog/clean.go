@@ -3,7 +3,6 @@ package bootlog
 import (
 	"regexp"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -33,16 +32,14 @@ type cleaner struct {
 }
 
 // controls are sequences of ECMA-48, with 7 and 8 bit introducers; those with a text end at the line at the latest.
-var controls = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
-		`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
-		`|\x1b[ -/]*[0-~]?`)
-})
+const controls = `(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
+	`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
+	`|\x1b[ -/]*[0-~]?`
 
 func newCleaner() *cleaner {
 	re := regexp.MustCompile
 	return &cleaner{
-		escapes: controls(),
+		escapes: re(controls),
 		rules: []rule{
 			// Tokens of kubeadm and trustd: the first part is an id.
 			{re(`\b([a-z0-9]{6})\.[a-z0-9]{16}\b`), "$1." + masked},
@@ -98,7 +95,10 @@ func Plain(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || printable(r) != r || r == '\n' || r == '\t' }) {
 		return text
 	}
-	text = controls().ReplaceAllString(strings.ToValidUTF8(text, "\uFFFD"), "")
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if strings.ContainsFunc(text, func(r rune) bool { return r == 0x1b || r >= 0x80 && r <= 0x9f }) {
+		text = regexp.MustCompile(controls).ReplaceAllString(text, "") // few texts have any
+	}
 	return strings.Map(printable, strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(text))
 }
 

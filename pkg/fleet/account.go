@@ -21,13 +21,7 @@ func (s *Snapshot) CheckAccount() {
 	if s.Why(SourceVMs) != "" {
 		return
 	}
-	ready := map[string]bool{}
-	for i := range s.Nodes {
-		id, err := utils.ParseProviderID(s.Nodes[i].Spec.ProviderID)
-		if err == nil && Ready(&s.Nodes[i]).Status == "True" {
-			ready[id] = true
-		}
-	}
+	ready := s.readyVMs()
 	if len(ready) == 0 {
 		return
 	}
@@ -51,6 +45,18 @@ func (s *Snapshot) CheckAccount() {
 		}
 	}
 	s.Sources[SourceVMs] = SourceStatus{State: StateFailed, Reason: s.WrongAccount}
+}
+
+// readyVMs are the VMs that Ready Nodes name.
+func (s *Snapshot) readyVMs() map[string]bool {
+	ready := map[string]bool{}
+	for i := range s.Nodes {
+		id, err := utils.ParseProviderID(s.Nodes[i].Spec.ProviderID)
+		if err == nil && Ready(&s.Nodes[i]).Status == "True" {
+			ready[id] = true
+		}
+	}
+	return ready
 }
 
 // namedVMs are the VMs that NodeClaims and Nodes refer to.

@@ -145,24 +145,13 @@ func each[T any](items []T, do func(*T)) {
 func (m *masking) plain(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		if was := v.String(); v.CanSet() {
-			if is := bootlog.Plain(was); is != was {
-				v.SetString(is)
-			}
-		}
+		v.SetString(bootlog.Plain(v.String()))
 	case reflect.Pointer:
 		if !v.IsNil() {
 			m.plain(v.Elem())
 		}
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return
-		}
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				m.plain(v.Field(i))
-			}
-		}
+		m.plainFields(v)
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			m.plain(v.Index(i))
@@ -170,6 +159,17 @@ func (m *masking) plain(v reflect.Value) {
 	case reflect.Map:
 		m.plainMap(v)
 	default: // numbers
+	}
+}
+
+func (m *masking) plainFields(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		return
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			m.plain(v.Field(i))
+		}
 	}
 }
 
