@@ -25,6 +25,7 @@ type app struct {
 	kube    *genericclioptions.ConfigFlags
 
 	from, cloud, profile   string
+	retryRefused           bool
 	clusterName, clusterID string
 	color, symbols         string
 }
@@ -85,12 +86,16 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	in := fleet.Inputs{
 		Kube: kube, ClusterName: a.clusterName, ClusterID: a.clusterID, Now: a.clients.now, Without: without,
 	}
-	switch account, err := a.account(); {
-	case err != nil:
+	account, err := a.account()
+	if account != nil {
+		in.Access = account.access
+	}
+	if err != nil {
 		in.NoCloud = err
-	default:
+	} else {
 		in.Cloud = account.api
 	}
+	in.Access.Context = a.context()
 	done := a.progress(&in)
 	defer done()
 	s := fleet.Gather(ctx, in)
@@ -100,12 +105,25 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	return s, nil
 }
 
-// account opens the access to Outscale, or says why there is none.
+// context names the kubeconfig's context, "" in a pod.
+func (a *app) context() string {
+	if given := a.kube.Context; given != nil && *given != "" {
+		return *given
+	}
+	raw, err := a.kube.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return ""
+	}
+	return raw.CurrentContext
+}
+
+// account opens the access to Outscale, or says why there is none. An account that must not be asked now comes with the
+// error.
 func (a *app) account() (*account, error) {
 	if a.cloud == "off" {
 		return nil, fleet.Skipped("--cloud=off")
 	}
-	return a.clients.cloud(a.profile)
+	return a.clients.cloud(cloudFlags{a.profile, a.retryRefused})
 }
 
 // progress shows on a terminal what is being read.

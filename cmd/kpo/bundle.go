@@ -12,10 +12,11 @@ import (
 func newBundle(a *app) *cobra.Command {
 	path := ""
 	cmd := &cobra.Command{
-		Use: "bundle", GroupID: groupSupport, Short: "Write all that doctor reads into one file, without secrets", Args: cobra.NoArgs,
+		Use: "bundle", GroupID: groupSupport, Short: "Write all that doctor reads into one file, secrets masked where recognised", Args: cobra.NoArgs,
 		Long: "Write all that doctor reads into one file: kubectl kpo doctor --from FILE judges it anywhere.\n\n" +
-			"It holds no Secrets, no user data, no machine config and nothing of what pods run; secrets on consoles are masked.\n" +
-			"Names, IP addresses and tags are in it: read it before you send it.",
+			"It holds no Secrets, no user data, no machine config, nothing of what pods run, and only Karpenter's annotations and tags\n" +
+			"and those of a NodeClass. On consoles and in messages, secrets are masked where they are recognised.\n" +
+			"Names, IP addresses and labels are in it: read it before you send it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := a.snapshot(cmd.Context())
 			if err != nil {

@@ -2,16 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
@@ -20,7 +26,7 @@ import (
 type clients struct {
 	kube   func(genericclioptions.RESTClientGetter) (client.Client, error)
 	server func(genericclioptions.RESTClientGetter) (string, error)
-	cloud  func(profile string) (*account, error)
+	cloud  func(cloudFlags) (*account, error)
 	now    func() time.Time
 	// answers takes an input that is no terminal for somebody who can be asked.
 	answers bool
@@ -28,8 +34,18 @@ type clients struct {
 	poll time.Duration
 }
 
+// cloudFlags are what the user says about the access to Outscale.
+type cloudFlags struct {
+	profile string
+	// retryRefused sends although the key was refused a moment ago.
+	retryRefused bool
+}
+
 // account is the access to Outscale.
 type account struct {
+	// access is how the screens name it.
+	access fleet.Access
+	// api is nil where nothing may be sent.
 	api *oapi.Client
 	// tryDelete asks Outscale whether it would delete the VMs.
 	tryDelete func(ctx context.Context, ids []string) error
@@ -46,11 +62,35 @@ func openKube(flags genericclioptions.RESTClientGetter) (client.Client, error) {
 	}
 	config.QPS = -1 // the API server's own fairness decides
 	config.UserAgent = userAgent()
+	if err := reachable(config); err != nil {
+		return nil, err
+	}
 	kube, err := client.New(config, client.Options{Scheme: scheme.Scheme})
 	if err != nil {
 		return nil, hint(fmt.Errorf("connecting to the cluster: %w", err), "kubectl version")
 	}
 	return kube, nil
+}
+
+// discoveryTime is how long the API server may take for its first answer.
+const discoveryTime = 10 * time.Second
+
+// reachable asks once, bounded, whether the API server answers: the client looks kinds up without a context, each source
+// for itself, so that one that accepts and never answers would cost minutes. An answer of any status is one.
+func reachable(config *rest.Config) error {
+	short := rest.CopyConfig(config)
+	if short.Timeout <= 0 || short.Timeout > discoveryTime {
+		short.Timeout = discoveryTime
+	}
+	disco, err := discovery.NewDiscoveryClientForConfig(short)
+	if err != nil {
+		return hint(fmt.Errorf("connecting to the cluster: %w", err), "kubectl version")
+	}
+	_, err = disco.ServerVersion()
+	if _, answered := errors.AsType[*apierrors.StatusError](err); err == nil || answered {
+		return nil
+	}
+	return hint(fmt.Errorf("could not look at the cluster: %w", err), "kubectl cluster-info")
 }
 
 func serverVersion(flags genericclioptions.RESTClientGetter) (string, error) {
@@ -69,22 +109,33 @@ func serverVersion(flags genericclioptions.RESTClientGetter) (string, error) {
 	return info.GitVersion, nil
 }
 
-func openCloud(profile string) (*account, error) {
-	sdk, keys, err := credentials(profile)
+func openCloud(flags cloudFlags) (*account, error) {
+	sdk, keys, err := credentials(flags.profile)
 	if err != nil {
 		return nil, err
 	}
-	return newAccount(sdk, keys)
+	return newAccount(sdk, keys, cacheDir(), time.Now, flags)
 }
 
-func newAccount(sdk *osc.Configuration, keys osc.AWSv4) (*account, error) {
+// newAccount opens the access to Outscale. With the error it returns the account that has refused its key, which the
+// screens name nevertheless.
+func newAccount(sdk *osc.Configuration, keys osc.AWSv4, cache string, now func() time.Time, flags cloudFlags) (*account, error) {
+	endpoint, err := sdk.Servers.URL(0, nil)
+	if err != nil {
+		return nil, fmt.Errorf("no Outscale endpoint: %w", err)
+	}
+	out := &account{access: fleet.Access{Region: regionOf(sdk.Servers[0], endpoint), Key: keySuffix(keys.AccessKey)}}
+	refused := newRefusedKey(cache, keys.AccessKey, endpoint, now)
 	options := oapi.DefaultOptions(userAgent())
 	options.Retries = 2 // somebody is waiting
-	api, err := oapi.New(sdk, keys, options, prometheus.NewRegistry())
-	if err != nil {
+	options.Refused, options.OnRefused = refused.load(), refused.store
+	if err := refused.paused(options.Refused); err != nil && !flags.retryRefused {
+		return out, err
+	}
+	if out.api, err = oapi.New(sdk, keys, options, prometheus.NewRegistry()); err != nil {
 		return nil, err
 	}
-	return &account{api: api, tryDelete: func(ctx context.Context, ids []string) error {
+	out.tryDelete = func(ctx context.Context, ids []string) error {
 		ctx = context.WithValue(ctx, osc.ContextAWSv4, keys)
 		request := osc.DeleteVmsRequest{VmIds: ids, DryRun: new(true)}
 		_, response, err := osc.NewAPIClient(sdk).VmApi.DeleteVms(ctx).DeleteVmsRequest(request).Execute()
@@ -92,7 +143,32 @@ func newAccount(sdk *osc.Configuration, keys osc.AWSv4) (*account, error) {
 			return fmt.Errorf("trying DeleteVms: HTTP %d: %w", response.StatusCode, err)
 		}
 		return err
-	}}, nil
+	}
+	return out, nil
+}
+
+// keySuffix is as much of an access key as tells two of them apart, and nothing of one that is too short to be one.
+func keySuffix(accessKey string) string {
+	const shown, least = 4, 12
+	if len(accessKey) < least {
+		return ""
+	}
+	return accessKey[len(accessKey)-shown:]
+}
+
+// regionOf names the region of an endpoint, and the host of one that is not Outscale's.
+func regionOf(server osc.ServerConfiguration, endpoint string) string {
+	if region, ok := server.Variables["region"]; ok && strings.Contains(server.URL, "{region}") {
+		return region.DefaultValue
+	}
+	host := endpoint
+	if parsed, err := url.Parse(endpoint); err == nil && parsed.Host != "" {
+		host = parsed.Host
+	}
+	if middle, ok := strings.CutSuffix(strings.TrimPrefix(host, "api."), ".outscale.com"); ok {
+		return middle
+	}
+	return host
 }
 
 func userAgent() string { return "kubectl-kpo/" + version.Version }

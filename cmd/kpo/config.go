@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,15 @@ func readEnvironment() environment {
 		noColor: os.Getenv("NO_COLOR") != "", forceColor: os.Getenv("CLICOLOR_FORCE") != "", dumb: os.Getenv("TERM") == "dumb",
 		utf8: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"), columns: columns,
 	}
+}
+
+// cacheDir is where kpo remembers refused keys, "" where the user has no such directory.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "kpo")
 }
 
 // credentials reads OSC_ACCESS_KEY, OSC_SECRET_KEY, OSC_REGION and OSC_ENDPOINT_API, or a profile of ~/.osc/config.json.

@@ -138,6 +138,8 @@ func verdictOf(report diagnose.Report, failOn diagnose.Severity) error {
 		return p.Severity == diagnose.Error || failOn == diagnose.Warning
 	})
 	switch {
+	case report.WrongAccount():
+		return errBlind // whatever else is found, half of the sources are another cluster's
 	case bad:
 		return errFindings
 	case report.Blind():

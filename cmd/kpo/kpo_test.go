@@ -38,7 +38,7 @@ func kpo(t testing.TB, env environment, args ...string) result {
 			return nil, errors.New("no cluster here")
 		},
 		server: func(genericclioptions.RESTClientGetter) (string, error) { return "", errors.New("no cluster here") },
-		cloud:  func(string) (*account, error) { return nil, errors.New("no Outscale credentials") },
+		cloud:  func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") },
 		now:    func() time.Time { return time.Date(2026, 11, 22, 3, 12, 7, 0, time.UTC) },
 		poll:   time.Millisecond,
 	}, "", args...)

@@ -27,16 +27,19 @@ import (
 
 // live is a cluster in memory and a region behind the real client.
 type live struct {
-	region  *oapitest.Region
-	vms     *vm.Provider
-	clients clients
-	objects []client.Object
+	region *oapitest.Region
+	// endpoint is where the region is served.
+	endpoint string
+	vms      *vm.Provider
+	clients  clients
+	objects  []client.Object
 }
 
 func newLive(t *testing.T) *live {
 	t.Helper()
 	l := &live{region: &oapitest.Region{ClusterID: "prod", Timings: oapitest.Timings{Boot: time.Nanosecond}}}
 	endpoint := oapitest.NewTestServer(t, l.region)
+	l.endpoint = endpoint
 	l.vms = vm.NewProvider(testaccount.ClientAt(t, l.region, endpoint), vm.Cluster{Name: "prod", ID: "prod", UID: "cluster-uid"}, vm.Options{TagsInUserData: true}, time.Now)
 	l.objects = []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "cluster-uid"}},
@@ -50,11 +53,11 @@ func newLive(t *testing.T) *live {
 				WithIndex(&corev1.Pod{}, "spec.nodeName", func(client.Object) []string { return nil }).Build(), nil
 		},
 		server: func(genericclioptions.RESTClientGetter) (string, error) { return "v1.35.1", nil },
-		cloud: func(string) (*account, error) {
+		cloud: func(flags cloudFlags) (*account, error) {
 			sdk := osc.NewConfiguration()
 			sdk.Servers = osc.ServerConfigurations{{URL: endpoint}}
 			fixture := l.region.Fixture()
-			return newAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey})
+			return newAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
 		},
 		now:  func() time.Time { return time.Now().Add(time.Hour) }, // so that what was just launched is no young VM
 		poll: time.Millisecond,
@@ -160,7 +163,7 @@ func TestDeletionIsRefused(t *testing.T) {
 	})
 	t.Run("when VMs cannot be read", func(t *testing.T) {
 		l := newLive(t)
-		l.clients.cloud = func(string) (*account, error) { return nil, errors.New("no Outscale credentials") }
+		l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
 		if got := l.kpo(t, "", "orphans"); got.code != exitTrouble || !strings.Contains(got.stderr, "OSC_ACCESS_KEY") {
 			t.Errorf("%+v", got)
 		}
@@ -213,7 +216,7 @@ func TestFollowPrintsEachLineOnce(t *testing.T) {
 func TestWithoutCredentialsKubernetesIsStillJudged(t *testing.T) {
 	l := newLive(t)
 	l.claim("default-7xk2p", l.launch(t, "default-7xk2p"))
-	l.clients.cloud = func(string) (*account, error) { return nil, errors.New("no Outscale credentials") }
+	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
 	got := l.kpo(t, "", "doctor")
 	if !strings.Contains(got.stdout, "? VMs") || !strings.Contains(got.stdout, "vms: no Outscale credentials") || !strings.Contains(got.stdout, "KPO216") || got.code == exitHealthy {
 		t.Errorf("%+v", got)
@@ -233,7 +236,7 @@ func TestTypesHavePrices(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	l := newLive(t)
-	l.clients.cloud = func(string) (*account, error) { return nil, errors.New("no Outscale credentials") }
+	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
 	if got := l.kpo(t, "", "types"); !strings.Contains(got.stderr, "no prices") || strings.Contains(got.stdout, "0.0000") {
 		t.Errorf("an unknown price is shown as a number: %+v", got)
 	}

@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubeconfigs with a provider of credentials
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 )
 
 // Exit codes, in the sense of diff and grep.
@@ -20,6 +24,8 @@ const (
 	exitHealthy  = 0
 	exitFindings = 1
 	exitTrouble  = 2
+	// exitInterrupted is that of a shell for a program that Ctrl-C ended.
+	exitInterrupted = 130
 )
 
 func main() {
@@ -34,8 +40,10 @@ func main() {
 func run(ctx context.Context, a *app, args []string) int {
 	root := newRoot(a, strings.TrimSuffix(filepath.Base(args[0]), ".exe"))
 	root.SetArgs(args[1:])
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	switch {
+	case ctx.Err() != nil && err != nil:
+		return exitInterrupted // the user knows why
 	case err == nil:
 		return exitHealthy
 	case errors.Is(err, errFindings):
@@ -43,11 +51,29 @@ func run(ctx context.Context, a *app, args []string) int {
 	case errors.Is(err, errBlind):
 		return exitTrouble
 	}
-	fmt.Fprintln(a.streams.ErrOut, "error:", err)
+	fmt.Fprintln(a.streams.ErrOut, "error:", bootlog.Plain(err.Error()))
 	if hint, ok := errors.AsType[hintError](err); ok {
 		fmt.Fprintln(a.streams.ErrOut, "hint: ", hint.hint)
 	}
 	return exitTrouble
+}
+
+// execute runs a command, and leaves it alone a moment after Ctrl-C: discovery in client-go takes no context.
+func execute(ctx context.Context, root *cobra.Command) error {
+	const grace = time.Second
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return ctx.Err()
+	}
 }
 
 // errFindings and errBlind end a command that has printed all there is to say.

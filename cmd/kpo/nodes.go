@@ -99,6 +99,7 @@ func (a *app) printNodes(o *output, s *fleet.Snapshot, rows []row) error {
 		return printAll(a, o, "Machine", rows, func(r row) string { return cmp.Or(r.Claim, r.Node, r.VM) })
 	}
 	t := a.theme(s, o)
+	a.scope(t, s)
 	columns := []render.Column{
 		{Name: "CLAIM"},
 		{Name: "PHASE"},

@@ -78,6 +78,7 @@ func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftov
 		return printAll(a, o, "Leftover", found, func(l diagnose.Leftover) string { return l.VM.ID })
 	}
 	t := a.theme(s, o)
+	a.scope(t, s)
 	fmt.Fprintf(a.streams.Out, "scope   tag %s=%s, cluster UID %s; VMs read before NodeClaims at %s\n",
 		vm.TagManagedBy, s.Cluster.Name, s.Cluster.UID, s.TakenAt.Format("15:04:05Z"))
 	if len(found) == 0 {
@@ -149,14 +150,14 @@ func (a *app) deleteOrphans(ctx context.Context, s *fleet.Snapshot, found []diag
 		fmt.Fprintf(a.streams.Out, "Outscale would delete %s (server dry run)\n", strings.Join(ids, ", "))
 		return errFindings
 	}
-	if err := a.confirmed(s, doomed, d); err != nil {
+	if err := a.confirmed(ctx, s, doomed, d); err != nil {
 		return err
 	}
 	return a.deleteEach(ctx, s, ids, vm.NewProvider(account.api, s.Cluster.Owned(), vm.Options{}, a.clients.now))
 }
 
 // confirmed asks. When most of the fleet would go, the question is the cluster's name, and --yes is no answer.
-func (a *app) confirmed(s *fleet.Snapshot, doomed []diagnose.Leftover, d deletion) error {
+func (a *app) confirmed(ctx context.Context, s *fleet.Snapshot, doomed []diagnose.Leftover, d deletion) error {
 	all := 0
 	for _, v := range s.VMs {
 		if s.Ours(v) && !v.Gone() {
@@ -174,11 +175,31 @@ func (a *app) confirmed(s *fleet.Snapshot, doomed []diagnose.Leftover, d deletio
 		return hint(fmt.Errorf("refusing to delete %d of %d VMs without a terminal to ask on", len(doomed), all), "--yes, which is enough for at most half of the VMs")
 	}
 	fmt.Fprintf(a.streams.ErrOut, "Delete %s of cluster %s for good? Type %q: ", render.Count(len(doomed), "VM"), s.Cluster.Name, want)
-	answer, err := bufio.NewReader(a.streams.In).ReadString('\n')
+	answer, err := a.answer(ctx)
 	if strings.TrimSpace(answer) != want {
 		return errors.Join(errors.New("not confirmed, nothing is deleted"), err)
 	}
 	return nil
+}
+
+// answer reads a line, and does not wait for it after Ctrl-C: a read of a terminal cannot be interrupted.
+func (a *app) answer(ctx context.Context) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(a.streams.In).ReadString('\n')
+		read <- line{text, err}
+	}()
+	select {
+	case got := <-read:
+		return got.text, got.err
+	case <-ctx.Done():
+		fmt.Fprintln(a.streams.ErrOut)
+		return "", ctx.Err()
+	}
 }
 
 // deleteEach reads everything again before each VM: between the list and the answer a NodeClaim may have adopted it.

@@ -87,6 +87,13 @@ func object(kind, name string, value any) (*unstructuredObject, error) {
 	return &unstructuredObject{Object: content}, nil
 }
 
+// scope prints what is looked at above a table for people. Scripts leave it out with --no-headers.
+func (a *app) scope(t *render.Theme, s *fleet.Snapshot) {
+	if !t.NoHeaders {
+		fmt.Fprintln(a.streams.Out, render.Wrap(t.Scope(s), t.Width, 2))
+	}
+}
+
 // table prints rows for people, and says what the screen had no room for.
 func (a *app) table(t *render.Theme, o *output, columns []render.Column, rows [][]render.Cell) error {
 	if o.sortBy != "" {

@@ -36,6 +36,7 @@ func newRoot(a *app, name string) *cobra.Command {
 	flags.StringVar(&a.from, "from", "", "Judge this file, which bundle wrote, instead of the cluster.")
 	flags.StringVar(&a.cloud, "cloud", "auto", "Access to Outscale: auto (OSC_* variables, then ~/.osc/config.json) or off.")
 	flags.StringVar(&a.profile, "osc-profile", "", "Profile of ~/.osc/config.json.")
+	flags.BoolVar(&a.retryRefused, "retry-refused", false, "Send to Outscale although it refused this key a moment ago: four refusals lock the account.")
 	flags.StringVar(&a.clusterName, "cluster-name", "", "Name of the cluster in the VMs' tags, where the controller's Deployment does not tell.")
 	flags.StringVar(&a.clusterID, "cluster-id", "", "Cluster ID of the Outscale CCM, where the controller's Deployment does not tell.")
 	flags.StringVar(&a.color, "color", "auto", "Colours: auto, always or never.")

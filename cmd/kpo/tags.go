@@ -61,6 +61,7 @@ func (a *app) printTags(o *output, s *fleet.Snapshot, report diagnose.TagReport)
 		return printAll(a, o, "TagDifference", report.Diffs, func(d diagnose.TagDiff) string { return d.VM })
 	}
 	t := a.theme(s, o)
+	a.scope(t, s)
 	compared := render.Count(report.Compared, "VM")
 	switch {
 	case len(report.Diffs) > 0:

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // masked stands where a secret stood.
@@ -30,13 +31,15 @@ type cleaner struct {
 	decode  decode
 }
 
+// controls are sequences of ECMA-48, with 7 and 8 bit introducers; those with a text end at the line at the latest.
+const controls = `(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
+	`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
+	`|\x1b[ -/]*[0-~]?`
+
 func newCleaner() *cleaner {
 	re := regexp.MustCompile
 	return &cleaner{
-		// Sequences of ECMA-48, with 7 and 8 bit introducers; those with a text end at the line at the latest.
-		escapes: re(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
-			`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
-			`|\x1b[ -/]*[0-~]?`),
+		escapes: re(controls),
 		rules: []rule{
 			// Tokens of kubeadm and trustd: the first part is an id.
 			{re(`\b([a-z0-9]{6})\.[a-z0-9]{16}\b`), "$1." + masked},
@@ -45,6 +48,19 @@ func newCleaner() *cleaner {
 			{re(`(?i)\b((?:proxy-)?authorization\\?["']?[ \t]*[:=][ \t]*\\?["']?(?:bearer|basic)?|bearer|basic)[ \t]+[\w.~+/=-]{8,}`), "$1 " + masked},
 			// A value in quotes, which may be those of JSON inside of JSON, or up to the next space.
 			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*[:=][ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
+			// The whole of a header, which can hold several cookies.
+			{re(`(?i)\b((?:set-)?cookie\\?["']?[ \t]*[:=][ \t]*)[^\n"'\\]+`), "${1}" + masked},
+			// Signed links, as those of S3 and of Azure.
+			{re(`(?i)([?&](?:awsaccesskeyid|signature|sig|x-amz-[\w-]+|code|session)=)[^\s&"'\\]+`), "${1}" + masked},
+			{re(`(?i)(hooks\.slack\.com/(?:services|workflows)/)[^\s"'\\]+`), "${1}" + masked},
+			{re(`\b(?:glpat-|gldt-|gh[opsur]_|github_pat_|xox[abeprs]-|tskey-|hvs\.|npm_|dckr_pat_)[\w.-]{4,}|\b(?:AKIA|ASIA)[A-Z0-9]{4,}`), masked},
+			{re(`(?i)(\btalos\.config\.inline=)\S+`), "${1}" + masked},
+			// Flags whose value is the next word.
+			{re(`(?i)((?:^|\s)--?` + secretNames + `[ \t]+)(?:"[^"\n]*"?|'[^'\n]*'?|[^\s"'-][^\s"']*)`), "${1}" + masked},
+			{re(`(?i)(\b(?:login|mysql\w*|mariadb\w*|sshpass)\b[^\n|;]*?[ \t]-p[ \t]*)[^\s-][^\s]*`), "${1}" + masked},
+			// Words of a sentence: what is in quotes or has a digit is no word of it.
+			{re(`(?i)\b((?:password|passwd|passphrase)[ \t]+(?:(?:is|was)[ \t]+)?)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
+			{re(`(?i)\b([\w.]*(?:token|secret)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
 			{re("(cannot unmarshal !!\\w+ )`[^`\n]*`?"), "${1}`" + masked + "`"},
 		},
 		blob:   re(`(?:sha256:)?[A-Za-z0-9+/_-]{32,}={0,2}`),
@@ -56,7 +72,7 @@ func newCleaner() *cleaner {
 // secretNames are the keys of a machine config, and of what people put into files and variables, that hold secrets.
 //
 //nolint:gosec // names of secrets, not secrets
-const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth)`
+const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
 
 func (c *cleaner) clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
@@ -72,6 +88,18 @@ func (c *cleaner) clean(text string) string {
 		text = r.pattern.ReplaceAllString(text, r.with)
 	}
 	return c.blob.ReplaceAllStringFunc(text, maskBlob)
+}
+
+// Plain returns text of others that may be printed: one line without terminal controls. Secrets stay.
+func Plain(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || printable(r) != r || r == '\n' || r == '\t' }) {
+		return text
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if strings.ContainsFunc(text, func(r rune) bool { return r == 0x1b || r >= 0x80 && r <= 0x9f }) {
+		text = regexp.MustCompile(controls).ReplaceAllString(text, "") // few texts have any
+	}
+	return strings.Map(printable, strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(text))
 }
 
 // printable drops controls, and the formats with which text is made to look like other text.

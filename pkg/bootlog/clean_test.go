@@ -39,6 +39,54 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+func TestSecretsOfReportsAreMasked(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		// Row 20 of the reports.
+		`GET https://b.s3.example/k?AWSAccessKeyId=PLANTA1&Expires=1&Signature=PLANTA2xyz= refused`,
+		`https://acc.blob.example/c?sv=1&sig=PLANT1`,
+		`https://h/?user=a&pwd=PLANT1`,
+		`TS_AUTHKEY=tskey-auth-PLANT1`,
+		`tailscale up --authkey tskey-auth-PLANT1`,
+		`tailscale up --auth-key=PLANT1`,
+		// The review of kpo.
+		`passphrase PLANT1 was rejected`,
+		`passphrase "PLANT" was rejected`,
+		`docker login -u me -p PLANT registry.example`,
+		`remote: glpat-PLANT1abc denied`,
+		`key AKIAPLANT1234567 is not active`,
+		`machine.token is "PLANT"`,
+		`mysql -u root -pPLANT db`,
+		`LOGIN PASSWORD PLANT1`,
+		`dsn pwd=PLANT`,
+		`user=a pass=PLANT`,
+		`POST https://hooks.slack.com/services/TPLANT/BPLANT/PLANT`,
+		`Cookie: session=PLANT; other=PLANT`,
+		`kernel: talos.config.inline=PLANT`,
+		`curl --token PLANT`,
+		`--password 'PLANT one'`,
+		`DB_PASS=PLANT`,
+	} {
+		if got := bootlog.Clean(text); strings.Contains(got, "PLANT") {
+			t.Errorf("%s is shown as %s", text, got)
+		}
+	}
+}
+
+func TestPlainIsOneLineWithoutControls(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"as it is, é 漢 token: a":              "as it is, é 漢 token: a",
+		"\x1b[2J\x1b[31mHACK\x1b]0;title\x07": "HACK",
+		"boo\nnew\ttab":                       "boo new tab",
+		"evil\u202etxt\u009b31m\xff":          "eviltxt\uFFFD",
+	} {
+		if got := bootlog.Plain(text); got != want {
+			t.Errorf("Plain(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestWhatIsNoSecretStays(t *testing.T) {
 	t.Parallel()
 	texts := []string{
@@ -49,6 +97,11 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		`cannot create certificate signing request: Unauthorized`,
 		`Post "https://10.0.1.5:6443/apis/certificates.k8s.io/v1/certificatesigningrequests": EOF`,
 		"a\tb\nc — é 漢",
+		`password is required for user root`,
+		`the passphrase was rejected`,
+		`secret is not found`,
+		`kubelet-serving certificate signing request kubectl -p`,
+		`could not log in: no login provider`,
 	}
 	for id, line := range samples() {
 		if id != "cfg.unknownkey" {

@@ -37,6 +37,7 @@ func sleepless() *fleet.Snapshot {
 
 func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
 	for name, s := range map[string]*fleet.Snapshot{"sleepless": sleepless(), "healthy": healthy("default-7xk2p", "default-9qqzz")} {
+		s.Access = fleet.Access{Context: "prod-admin", Region: "eu-west-2", Key: "4821"}
 		golden(t, filepath.Join("..", "..", "..", "cmd", "kpo", "testdata", name), s)
 		loaded, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
 		if err != nil {

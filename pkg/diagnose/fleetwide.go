@@ -10,6 +10,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
+// wrongAccount is the check that looks at whose VMs were read.
+const wrongAccount = "KPO610"
+
 // leaseAge is how old the leader's lease may be: it is renewed every few seconds.
 const leaseAge = time.Minute
 
@@ -21,6 +24,7 @@ func fleetChecks() []Check {
 		{ID: "KPO605", Title: "Ready Node without NodeClaim", Severity: Warning, Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes}, Find: strayNodes},
 		{ID: "KPO608", Title: "CCM looks for another cluster ID", Severity: Error, Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceCCM, fleet.SourceController, fleet.SourceClusterNames}, Find: ccmID},
 		{ID: "KPO609", Title: "CCM down", Severity: Error, Needs: []fleet.Source{fleet.SourceCCM}, Find: ccmDown},
+		{ID: wrongAccount, Title: "wrong account or region", Severity: Error, Needs: []fleet.Source{fleet.SourceNodes, fleet.SourceVMs}, Find: accountOfAnother},
 	}
 }
 
@@ -63,6 +67,18 @@ func ccmDown(w *World) Verdict {
 		return w.workloadDown(c, "the Outscale CCM has no available replica: new nodes get no provider ID and stay tainted")
 	}
 	return Verdict{}
+}
+
+// accountOfAnother is what makes every Node look as if its VM was gone.
+func accountOfAnother(w *World) Verdict {
+	if w.WrongAccount == "" {
+		return Verdict{}
+	}
+	return Verdict{Findings: []Finding{{
+		Subject: w.clusterRef(), Confidence: Likely, Cause: w.WrongAccount,
+		Next: "kubectl kpo doctor --osc-profile PROFILE",
+		Fix:  "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION to the account and region of the controller; nothing of Outscale was judged",
+	}}}
 }
 
 func (w *World) workloadDown(c *fleet.Workload, cause string) Verdict {

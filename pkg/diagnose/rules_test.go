@@ -310,6 +310,10 @@ func fleetScenarios() map[string]scenario {
 		}},
 		"KPO608": {func(s *fleet.Snapshot) { s.Cluster.CCMID = "other" }, func(s *fleet.Snapshot) { s.Cluster.CCMFrom = "tags" }},
 		"KPO609": {func(s *fleet.Snapshot) { s.Cluster.CCM.Available = 0 }, func(s *fleet.Snapshot) { s.Cluster.CCM = nil }},
+		"KPO610": {
+			func(s *fleet.Snapshot) { s.VMs = nil; s.CheckAccount() },
+			func(s *fleet.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
+		},
 	}
 }
 

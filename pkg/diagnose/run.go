@@ -18,7 +18,7 @@ func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
 	found := map[string][]Finding{}
 	for _, check := range checks {
 		missing := missingSources(s, check)
-		if len(missing) > 0 {
+		if len(missing) > 0 && (check.ID != wrongAccount || s.WrongAccount == "") { // what it finds is why they are missing
 			report.NotChecked = append(report.NotChecked, missing...)
 			continue
 		}
@@ -114,6 +114,11 @@ func (r Report) Settled() bool { return r.Healthy() && len(r.UnderWay) == 0 }
 // Blind reports whether something that the user did not ask to leave out could not be looked at.
 func (r Report) Blind() bool {
 	return slices.ContainsFunc(r.NotChecked, func(n NotChecked) bool { return !n.Asked })
+}
+
+// WrongAccount reports whether Outscale was looked at in another account than the cluster's.
+func (r Report) WrongAccount() bool {
+	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == wrongAccount })
 }
 
 func unique(in []string) []string {

@@ -92,7 +92,7 @@ func vmGone(w *World) Verdict {
 			Fix:      "Karpenter replaces the node by itself once the VM is gone; find who stopped it in Outscale's API log (ReadApiLogs)",
 		}
 		f.Evidence = append(f.Evidence, stateReason(m)...)
-		out.Findings = append(out.Findings, f)
+		out.Findings = append(out.Findings, contradicted(m, f))
 	}
 	return out
 }
@@ -119,6 +119,20 @@ func vmStopped(w *World) Verdict {
 		})
 	}
 	return out
+}
+
+// contradicted is vmGone's finding about a VM that Outscale does not know while its kubelet reports: one of the two is
+// wrong, and the Node follows within a minute if it is Outscale that is right.
+func contradicted(m fleet.Machine, f Finding) Finding {
+	ready := fleet.Ready(m.Node)
+	if m.VM != nil || ready.Status != corev1.ConditionTrue {
+		return f
+	}
+	f.Confidence, f.Cause = Possible, "Outscale does not know the VM of the Node, and the Node is Ready"
+	f.Evidence = append(f.Evidence, readyEvidence(ready))
+	f.Next = "kubectl kpo doctor " + m.Node.Name
+	f.Fix = "wait a minute: the Node of a VM that is gone stops being Ready; one that stays Ready runs in another account or region"
+	return f
 }
 
 func inconsistent(w *World) Verdict {

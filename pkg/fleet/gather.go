@@ -15,7 +15,6 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -31,6 +30,8 @@ type Inputs struct {
 	// Cloud is nil where there is no access to Outscale; NoCloud says why, and whether that was asked for.
 	Cloud   *oapi.Client
 	NoCloud error
+	// Access names what is read.
+	Access Access
 	// ClusterName and ClusterID are what the user says; empty, the controller's Deployment or the VMs' tags tell.
 	ClusterName, ClusterID string
 	Now                    func() time.Time
@@ -62,6 +63,7 @@ type gathering struct {
 func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g := &gathering{Inputs: in, s: &Snapshot{
 		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Snapshot"},
+		Access:   in.Access,
 		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[Source]SourceStatus{}, Consoles: map[string]string{},
 	}}
 	vms := g.cloudVMs(ctx)
@@ -70,6 +72,8 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.confirm(ctx, vms)
 	g.price(ctx)
 	g.suspects(ctx)
+	g.s.CheckAccount()
+	g.s.mask()
 	g.s.sort()
 	return g.s
 }
@@ -150,7 +154,7 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 	for _, v := range all {
 		known[v.ID] = true
 	}
-	named := g.namedVMs()
+	named := g.s.namedVMs()
 	var missing []string
 	for id := range named {
 		if !known[id] {
@@ -172,23 +176,6 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 			g.s.OtherVMs++
 		}
 	}
-}
-
-// namedVMs are the VMs that NodeClaims and Nodes refer to.
-func (g *gathering) namedVMs() map[string]bool {
-	named := map[string]bool{}
-	add := func(providerID string) {
-		if id, err := utils.ParseProviderID(providerID); err == nil {
-			named[id] = true
-		}
-	}
-	for i := range g.s.NodeClaims {
-		add(g.s.NodeClaims[i].Status.ProviderID)
-	}
-	for i := range g.s.Nodes {
-		add(g.s.Nodes[i].Spec.ProviderID)
-	}
-	return named
 }
 
 // sort makes Snapshots of the same state equal.

@@ -61,14 +61,17 @@ type SourceStatus struct {
 type Snapshot struct {
 	metav1.TypeMeta `json:",inline"`
 
-	TakenAt     time.Time                    `json:"takenAt"`
-	CLI         string                       `json:"cli,omitempty"`
-	Cluster     Cluster                      `json:"cluster"`
-	Sources     map[Source]SourceStatus      `json:"sources"`
-	NodeClaims  []karpv1.NodeClaim           `json:"nodeClaims,omitempty"`
-	Nodes       []corev1.Node                `json:"nodes,omitempty"`
-	NodePools   []karpv1.NodePool            `json:"nodePools,omitempty"`
-	NodeClasses []v1alpha1.OutscaleNodeClass `json:"nodeClasses,omitempty"`
+	TakenAt time.Time `json:"takenAt"`
+	CLI     string    `json:"cli,omitempty"`
+	Access  Access    `json:"access,omitzero"`
+	Cluster Cluster   `json:"cluster"`
+	// WrongAccount says why the account that was read is not the cluster's, "" where it may be.
+	WrongAccount string                       `json:"wrongAccount,omitempty"`
+	Sources      map[Source]SourceStatus      `json:"sources"`
+	NodeClaims   []karpv1.NodeClaim           `json:"nodeClaims,omitempty"`
+	Nodes        []corev1.Node                `json:"nodes,omitempty"`
+	NodePools    []karpv1.NodePool            `json:"nodePools,omitempty"`
+	NodeClasses  []v1alpha1.OutscaleNodeClass `json:"nodeClasses,omitempty"`
 	// Pods are the pending ones and those of draining nodes, without what they run.
 	Pods        []corev1.Pod                   `json:"pods,omitempty"`
 	Budgets     []policyv1.PodDisruptionBudget `json:"podDisruptionBudgets,omitempty"`
@@ -80,6 +83,16 @@ type Snapshot struct {
 	// Consoles of the VMs that look stuck, by VM ID, with secrets masked.
 	Consoles map[string]string `json:"consoles,omitempty"`
 	Quotas   []Quota           `json:"quotas,omitempty"`
+}
+
+// Access names through what a Snapshot was read: who looks at the wrong cluster or account must see it.
+type Access struct {
+	// Context is that of the kubeconfig.
+	Context string `json:"context,omitempty"`
+	// Region is Outscale's, or the host of an endpoint that is not Outscale's.
+	Region string `json:"region,omitempty"`
+	// Key is the end of the access key.
+	Key string `json:"key,omitempty"`
 }
 
 // Cluster is who we are, and who the CCM is.

@@ -22,6 +22,8 @@ func Load(path string) (*Snapshot, error) {
 	if s.APIVersion != APIVersion || s.Kind != "Snapshot" {
 		return nil, fmt.Errorf("reading the snapshot %q: it is %q of %q, want Snapshot of %s", path, s.Kind, s.APIVersion, APIVersion)
 	}
+	s.CheckAccount() // the file may be of a kpo that did not
+	s.mask()
 	return s, nil
 }
 

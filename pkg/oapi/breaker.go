@@ -19,10 +19,32 @@ type breaker struct {
 
 	mu       sync.Mutex
 	proven   bool
-	refusals int // since the last success
+	worked   bool // a call of this process has succeeded
+	refusals int  // since the last success
 	all      pause
 	calls    map[string]pause
+	// note hears what a later process must know. It is called with the lock held, so that the last change is the last that
+	// it hears of. After a success it hears nothing: what is refused then is most likely a call that the policy lacks.
+	note func(Refusals)
 }
+
+// lockedAt is how many refused signatures in a row lock the account (SDK api/openapi.yaml, "Authentication Schemes").
+const lockedAt = 4
+
+// Refusals is how often in a row Outscale refused the credentials as a whole, and when it last did. The zero value is
+// that of credentials that work, or were never tried.
+type Refusals struct {
+	Count int       `json:"count"`
+	Last  time.Time `json:"last"`
+}
+
+// Until is when the credentials may be tried again: after a minute, then 2, up to 10.
+func (r Refusals) Until() time.Time {
+	return r.Last.Add(time.Duration(min(r.Count, 10)) * time.Minute)
+}
+
+// Left is how many more refusals lock the account, 0 where they may have locked it already.
+func (r Refusals) Left() int { return max(0, lockedAt-r.Count) }
 
 // pause is how long nothing is sent, and why.
 type pause struct {
@@ -48,7 +70,7 @@ func (e *pausedError) Summary() string {
 func (e *pausedError) Unwrap() []error { return []error{errNotSent, e.cause} }
 
 func newBreaker(now func() time.Time) *breaker {
-	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}}
+	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}, note: func(Refusals) {}}
 }
 
 // enter waits for the right to send a call. The function it returns must be called with the result of the call.
@@ -104,15 +126,22 @@ func (b *breaker) leave(sent attempt, err error) {
 	defer b.mu.Unlock()
 	switch {
 	case err == nil:
-		b.proven, b.refusals = true, 0
+		if !b.worked {
+			b.note(Refusals{})
+		}
+		b.proven, b.worked, b.refusals = true, true, 0
 		b.all = pause{}
 		delete(b.calls, sent.call)
 	case IsUnauthorized(err):
 		b.refusals++
-		refused := pause{b.now().Add(time.Duration(min(b.refusals, 10)) * time.Minute), err}
+		so := Refusals{Count: b.refusals, Last: b.now()}
+		refused := pause{so.Until(), err}
 		b.calls[sent.call] = refused
 		if !sent.proven || b.refusals > maxRefusals {
 			b.all = refused
+			if !b.worked {
+				b.note(so)
+			}
 		}
 		b.proven = false
 	}

@@ -27,6 +27,10 @@ type Options struct {
 	RetryWait, MaxRetryWait time.Duration
 	// Timeout bounds each single attempt: the SDK has none.
 	Timeout time.Duration
+	// Refused is what earlier processes learned of the credentials. OnRefused hears what this one learns: the zero value
+	// when they work. A short-lived process needs both, because each start of it would cost the account a refusal.
+	Refused   Refusals
+	OnRefused func(Refusals)
 }
 
 // DefaultOptions returns the limits that Outscale documents for its own tools: 5 calls/s, 5 retries of 1 to 30 s.
@@ -60,6 +64,11 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 	if err != nil {
 		return nil, err
 	}
+	b := newBreaker(time.Now)
+	b.refusals = options.Refused.Count
+	if options.OnRefused != nil {
+		b.note = options.OnRefused
+	}
 	configuration := *sdk
 	configuration.UserAgent = options.UserAgent
 	return &Client{
@@ -67,7 +76,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 		credentials: credentials,
 		options:     options,
 		queue:       newQueue(rate.NewLimiter(rate.Limit(options.RateLimit), burst(options.RateLimit))),
-		breaker:     newBreaker(time.Now),
+		breaker:     b,
 		metrics:     m,
 	}, nil
 }

@@ -106,7 +106,8 @@ func TestWrapBreaksNoWordAndLosesNone(t *testing.T) {
 
 func TestDurationsAreShort(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "0s", 90 * time.Second: "90s", 5 * time.Minute: "5m", 5*time.Minute + 3*time.Second: "5m3s", 14 * time.Minute: "14m",
+		-time.Second: "0s", 90 * time.Second: "90s", 5 * time.Minute: "5m", 5*time.Minute + 3*time.Second: "5m3s",
+		2*time.Minute + 50*time.Second: "2m50s", 4*time.Minute + 10*time.Second: "4m10s", 14 * time.Minute: "14m",
 		100 * time.Minute: "100m", 5 * time.Hour: "5h", 49 * time.Hour: "2d",
 	} {
 		if got := render.Duration(d); got != want {

@@ -63,15 +63,31 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 }
 
 func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
-	name := s.Cluster.Name
-	if name == "" {
-		name = "cluster without a known name"
-	}
 	parts := []string{
 		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
 		t.ourVMs(s),
 	}
-	fmt.Fprintln(to, Wrap(fmt.Sprintf("%s | %s | %s", t.Bold(name), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339)), t.Width, 2))
+	text := fmt.Sprintf("%s | %s | %s", t.Scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
+	fmt.Fprintln(to, Wrap(text, t.Width, 2))
+}
+
+// Scope names what is looked at: who has three clusters and as many accounts must see which ones these are.
+func (t *Theme) Scope(s *fleet.Snapshot) string {
+	name := s.Cluster.Name
+	if name == "" {
+		name = "cluster without a known name"
+	}
+	if s.Access == (fleet.Access{}) {
+		return t.Bold(name) // a file of a kpo that did not note it
+	}
+	account := s.Access.Account()
+	if account == "" {
+		account = "no Outscale account"
+	}
+	if s.Access.Context != "" {
+		account = "context " + s.Access.Context + ", " + account
+	}
+	return t.Bold(name) + " | " + account
 }
 
 func ours(s *fleet.Snapshot) int {
