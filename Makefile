@@ -45,7 +45,7 @@ test: controlplane $(HELM) ## Unit tests and tests against the emulated region a
 
 .PHONY: e2e
 e2e: controlplane ## Scenarios on a whole cluster
-	go test -tags e2e -count 1 -timeout 40m ./test/e2e/...
+	go test -tags e2e -count 1 -parallel 3 -timeout 60m ./test/e2e/...
 
 .PHONY: bench
 bench: controlplane ## Calls per node, time to launch and micro benchmarks, as in docs/benchmarks.md
