@@ -101,7 +101,7 @@ func plant(t *testing.T, l *live) []string {
 	userData(t, l, p.in("password: %s"))
 	l.clients.kube = func(genericclioptions.RESTClientGetter) (client.Client, error) {
 		phase := func(o client.Object) []string { return []string{string(o.(*corev1.Pod).Status.Phase)} } //nolint:errcheck // it is an index of pods
-		reason := func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} } //nolint:errcheck // of events
+		reason := func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} }            //nolint:errcheck // of events
 		return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(l.objects...).
 			WithIndex(&corev1.Pod{}, "status.phase", phase).
 			WithIndex(&corev1.Event{}, "reason", reason).

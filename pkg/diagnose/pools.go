@@ -36,26 +36,15 @@ func poolFinding(pool *karpv1.NodePool, cause, fix string, evidence ...Evidence)
 	}
 }
 
-// poolsAtLimit are those that keep pods from getting a node: a limit that nobody needs more of is no trouble.
+// poolsAtLimit are those that keep pods from getting a node: a limit that nothing needs more of is no trouble.
 func poolsAtLimit(w *World) Verdict {
 	var out Verdict
 	for i := range w.NodePools {
 		pool := &w.NodePools[i]
-		var refused, unexplained []Ref
-		var evidence []Evidence
-		for _, pod := range w.pending() {
-			event, ok := w.said(pod.Name)
-			switch {
-			case ok && limited(event) && namesPool(event.Message, pool.Name):
-				refused, evidence = append(refused, pod), []Evidence{evidenceOf(event)}
-			case !ok && w.since(pod.Since) >= pendingPatience:
-				unexplained = append(unexplained, pod)
-			}
-		}
-		used := usedUp(pool)
-		waiting := refused
+		refused, unexplained, evidence := w.waitingFor(pool)
+		used, confidence, waiting := usedUp(pool), Certain, refused
 		if len(refused) == 0 && len(used) > 0 {
-			waiting = unexplained
+			confidence, waiting = Likely, unexplained // the pods may want something else, too
 		}
 		if len(waiting) == 0 {
 			continue
@@ -66,13 +55,25 @@ func poolsAtLimit(w *World) Verdict {
 		evidence = append(evidence, Evidence{Source: "pods", Text: pendingText(waiting)})
 		f := poolFinding(pool, "the NodePool may not grow any more: its limit is reached",
 			"raise spec.limits of the NodePool, or allow smaller VM types", evidence...)
-		f.Subject.Since = waiting[0].Since
-		if len(refused) == 0 {
-			f.Confidence = Likely // the pods may want something else, too
-		}
+		f.Subject.Since, f.Confidence = waiting[0].Since, confidence
 		out.Findings = append(out.Findings, f)
 	}
 	return out
+}
+
+// waitingFor are the pending pods that Karpenter refuses for the limit of a NodePool, with what it says, and those of
+// which it says nothing.
+func (w *World) waitingFor(pool *karpv1.NodePool) (refused, unexplained []Ref, evidence []Evidence) {
+	for _, pod := range w.pending() {
+		event, ok := w.said(pod.Name)
+		switch {
+		case ok && limited(event) && namesPool(event.Message, pool.Name):
+			refused, evidence = append(refused, pod), []Evidence{evidenceOf(event)}
+		case !ok && w.since(pod.Since) >= pendingPatience:
+			unexplained = append(unexplained, pod)
+		}
+	}
+	return refused, unexplained, evidence
 }
 
 // usedUp are the limits of a NodePool that have nothing left.

@@ -12,23 +12,34 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
-// activity is what is under way: the noun, and what one and several of it do.
-type activity struct{ noun, one, many string }
+// activity is what is under way, in the order in which it is shown.
+type activity int
 
-// activities are in the order in which they are shown.
-func activities() []activity {
-	return []activity{isStarting, isRebooting, isNotReady, isLeaving, isUnclaimed, isPending, isBlocked}
-}
-
-var (
-	isStarting  = activity{"machine", "is starting", "are starting"}
-	isRebooting = activity{"machine", "is rebooting", "are rebooting"}
-	isNotReady  = activity{"machine", "is not Ready", "are not Ready"}
-	isLeaving   = activity{"machine", "is being deleted", "are being deleted"}
-	isUnclaimed = activity{"machine", "has no NodeClaim", "have no NodeClaim"}
-	isPending   = activity{"pod", "is pending", "are pending"}
-	isBlocked   = activity{"NodePool", "has a budget that allows no disruption", "have budgets that allow no disruption"}
+const (
+	isSettled activity = iota
+	isStarting
+	isRebooting
+	isNotReady
+	isLeaving
+	isUnclaimed
+	isPending
+	isBlocked
+	activities
 )
+
+// words are the noun, and what one and several of it do.
+func (a activity) words() (noun, one, many string) {
+	words := [activities][3]string{
+		isStarting:  {"machine", "is starting", "are starting"},
+		isRebooting: {"machine", "is rebooting", "are rebooting"},
+		isNotReady:  {"machine", "is not Ready", "are not Ready"},
+		isLeaving:   {"machine", "is being deleted", "are being deleted"},
+		isUnclaimed: {"machine", "has no NodeClaim", "have no NodeClaim"},
+		isPending:   {"pod", "is pending", "are pending"},
+		isBlocked:   {"NodePool", "has a budget that allows no disruption", "have budgets that allow no disruption"},
+	}[a]
+	return words[0], words[1], words[2]
+}
 
 // underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
 func (w *World) underWay(all []*judged, names []string) []Note {
@@ -36,23 +47,7 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 	for _, j := range all {
 		troubled[j.Subject.key()] = true
 	}
-	subjects := map[activity][]Ref{}
-	for _, m := range w.machines {
-		what, since := activityOf(m)
-		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
-			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
-		})
-		if what == (activity{}) || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
-			continue
-		}
-		ref := Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
-		if m.VM != nil {
-			ref.VM = m.VM.ID
-		}
-		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
-			subjects[what] = append(subjects[what], ref)
-		}
-	}
+	subjects := w.machinesUnderWay(troubled, names)
 	for _, pod := range w.pending() {
 		if !troubled[pod.key()] && pod.concerns(names) {
 			subjects[isPending] = append(subjects[isPending], pod)
@@ -65,9 +60,31 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 		}
 	}
 	out := []Note{}
-	for _, what := range activities() {
+	for what := range activities {
 		if refs := subjects[what]; len(refs) > 0 {
 			out = append(out, what.note(refs))
+		}
+	}
+	return out
+}
+
+// machinesUnderWay are the machines that are no Ready nodes, and that no finding is about.
+func (w *World) machinesUnderWay(troubled map[string]bool, names []string) map[activity][]Ref {
+	out := map[activity][]Ref{}
+	for _, m := range w.machines {
+		what, since := activityOf(m)
+		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
+			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
+		})
+		if what == isSettled || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
+			continue
+		}
+		ref := Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
+		if m.VM != nil {
+			ref.VM = m.VM.ID
+		}
+		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
+			out[what] = append(out[what], ref)
 		}
 	}
 	return out
@@ -102,7 +119,7 @@ func activityOf(m fleet.Machine) (activity, time.Time) {
 		return isUnclaimed, m.CreatedAt()
 	default:
 		if ready.Status == corev1.ConditionTrue {
-			return activity{}, time.Time{}
+			return isSettled, time.Time{}
 		}
 		return isNotReady, ready.LastTransitionTime.Time
 	}
@@ -112,9 +129,10 @@ func (a activity) note(refs []Ref) Note {
 	slices.SortFunc(refs, func(x, y Ref) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Name, y.Name))
 	})
-	text := fmt.Sprintf("%d %ss %s", len(refs), a.noun, a.many)
+	noun, one, many := a.words()
+	text := fmt.Sprintf("%d %ss %s", len(refs), noun, many)
 	if len(refs) == 1 {
-		text = fmt.Sprintf("1 %s %s", a.noun, a.one)
+		text = fmt.Sprintf("1 %s %s", noun, one)
 	}
 	return Note{Text: text, Subjects: refs, Since: refs[0].Since}
 }
