@@ -136,6 +136,6 @@ func joinSignatures() []signature {
 		{"stop.acpi", Info, "", direct, re(`shutdown via ACPI received`), "the cloud asked the machine to stop", ""},
 		{"stop.kubelet", Info, "", direct, re(`shutting down kubelet gracefully`), "the kubelet ends its pods", ""},
 		{"stop.inhibit", Warning, "", direct, re(`failed waiting for inhibit shutdown lock: (.+)`), "the kubelet did not end its pods in time", "pods with a long grace period"},
-		{"stop.off", Info, "", direct, re(`reboot: (Power down|Restarting system|System halted)`), "the machine switched itself off or restarted", "somebody stopped the VM, or its guest did: Karpenter replaces a stopped node"},
+		{"stop.off", Info, "", direct, re(`reboot: (Power down|Restarting system|System halted)`), "the machine switched itself off or restarted", "somebody stopped the VM, or its guest did: a stopped VM stays, start it or delete its NodeClaim"},
 	}
 }
