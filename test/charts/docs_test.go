@@ -23,12 +23,29 @@ func pages(t testing.TB) map[string]string {
 	return out
 }
 
+// hasHeading reports whether a page has the heading that an anchor names, as GitHub spells it.
+func hasHeading(t *testing.T, path, anchor string) bool {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
+		if ok && strings.HasPrefix(line, "#") && strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
 func TestDocsNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	for name, text := range pages(t) {
 		found := 0
 		for _, groups := range regexp.MustCompile(`\]\(([^)]+)\)|\b((?:charts|examples|policies)/[\w./-]+)`).FindAllStringSubmatch(text, -1) {
-			path := filepath.Join("docs", groups[1])
+			link, anchor, _ := strings.Cut(groups[1], "#")
+			path := filepath.Join("docs", link)
 			switch {
 			case strings.Contains(groups[1], "://"):
 				continue
@@ -38,6 +55,8 @@ func TestDocsNameFilesThatExist(t *testing.T) {
 			found++
 			if _, err := os.Stat(root(t, path)); err != nil {
 				t.Errorf("%s: %v", name, err)
+			} else if anchor != "" && !hasHeading(t, root(t, path), anchor) {
+				t.Errorf("%s: %s has no heading %q", name, path, anchor)
 			}
 		}
 		if found == 0 {
