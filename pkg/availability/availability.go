@@ -62,7 +62,7 @@ func New(now func() time.Time) *Memory {
 	return &Memory{now: now, records: map[Blame]*record{}}
 }
 
-// Subscribe calls hear with the name of a NodeClass after each refusal that its status should show. It must not block.
+// Subscribe calls hear with the name of a NodeClass after each refusal that its status should show. Hear must not block.
 func (m *Memory) Subscribe(hear func(class string)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -176,9 +176,8 @@ func (m *Memory) Epoch() uint64 {
 // succeeded. The error is ErrRefused when the launch before it was refused, or the context's. The caller reports what
 // became of the launch with Launched or Refuse, and calls leave after that.
 func (m *Memory) Enter(ctx context.Context, l Launch) (leave func(), err error) {
-	var mine []Blame
 	trials := map[Blame]*trial{}
-	leave = func() { m.leave(mine, trials) }
+	leave = func() { m.leave(trials) }
 	for _, b := range l.blames() {
 		taken, err := m.take(ctx, b, l)
 		if err != nil {
@@ -186,7 +185,7 @@ func (m *Memory) Enter(ctx context.Context, l Launch) (leave func(), err error) 
 			return nil, err
 		}
 		if taken != nil {
-			mine, trials[b] = append(mine, b), taken
+			trials[b] = taken
 		}
 	}
 	return leave, nil
@@ -234,14 +233,14 @@ func (t *trial) wait(ctx context.Context) error {
 	return nil
 }
 
-func (m *Memory) leave(mine []Blame, trials map[Blame]*trial) {
+func (m *Memory) leave(trials map[Blame]*trial) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, b := range mine {
-		if r := m.records[b]; r != nil && r.trial == trials[b] {
+	for b, mine := range trials {
+		if r := m.records[b]; r != nil && r.trial == mine {
 			r.trial = nil
 		}
-		close(trials[b].done)
+		close(mine.done)
 	}
 }
 

@@ -40,8 +40,7 @@ func rank(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, instan
 		}
 		for _, offering := range instanceType.Offerings.Compatible(requirements) {
 			for _, subnet := range nodeClass.Status.Subnets {
-				hasRoom := subnet.AvailableIPs == nil || *subnet.AvailableIPs > 0
-				if subnet.Subregion == offering.Zone() && hasRoom {
+				if subnet.Subregion == offering.Zone() && !subnet.IsFull() {
 					out = append(out, candidate{instanceType, subnet, offering.Price, offering.Launchable()})
 				}
 			}

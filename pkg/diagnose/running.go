@@ -57,7 +57,7 @@ func notReadyCause(ready corev1.NodeCondition) string {
 	return "the kubelet reports that the node is not Ready: " + ready.Reason
 }
 
-// joined are machines whose Node has registered, and that nobody deletes.
+// joined are machines whose Node has registered, and that are not being deleted.
 func (w *World) joined() []fleet.Machine {
 	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool {
 		phases := []fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}

@@ -117,16 +117,16 @@ func (p *Provider) offerings(t Type, nodeClass *v1alpha1.OutscaleNodeClass) clou
 
 // canPlace reports whether a subnet of the subregion can take a VM of the type, as far as is known.
 func (p *Provider) canPlace(t Type, nodeClass *v1alpha1.OutscaleNodeClass, subregion string) bool {
-	return slices.ContainsFunc(Usable(nodeClass), func(subnet v1alpha1.Subnet) bool {
+	return slices.ContainsFunc(usable(nodeClass), func(subnet v1alpha1.Subnet) bool {
 		return subnet.Subregion == subregion && !p.refusals.IsRefused(launch(nodeClass, t, subnet))
 	})
 }
 
-// Usable returns the subnets that had a free address when they were last read.
-func Usable(nodeClass *v1alpha1.OutscaleNodeClass) []v1alpha1.Subnet {
+// usable are the subnets that had a free address when they were last read.
+func usable(nodeClass *v1alpha1.OutscaleNodeClass) []v1alpha1.Subnet {
 	var out []v1alpha1.Subnet
 	for _, subnet := range nodeClass.Status.Subnets {
-		if subnet.AvailableIPs == nil || *subnet.AvailableIPs > 0 {
+		if !subnet.IsFull() {
 			subnet.AvailableIPs = nil // how many there are changes nothing that is built from it
 			out = append(out, subnet)
 		}

@@ -46,7 +46,7 @@ func (p *Provider) Refusals() *availability.Memory { return p.refusals }
 // change of price or availability needs new ones.
 func (p *Provider) List(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
 	// The limit of a Secret's machine config changes without the class.
-	key := fmt.Sprint(nodeClass.Generation, nodeClass.Status.EphemeralMax, Subregions(nodeClass), Usable(nodeClass),
+	key := fmt.Sprint(nodeClass.Generation, nodeClass.Status.EphemeralMax, Subregions(nodeClass), usable(nodeClass),
 		p.prices.Epoch(), p.refusals.Epoch())
 	p.mu.Lock()
 	defer p.mu.Unlock()

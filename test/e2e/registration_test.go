@@ -44,7 +44,7 @@ func TestNodesThatTheCCMDeletesComeBack(t *testing.T) {
 		w.noneStuck(lost)
 		w.wantReboots(2)
 		if deleted := w.codes("DeleteVms"); len(deleted) > 0 {
-			t.Errorf("DeleteVms %v: nobody scaled down", deleted)
+			t.Errorf("DeleteVms %v: the workload was not scaled down", deleted)
 		}
 		w.clear()
 	})

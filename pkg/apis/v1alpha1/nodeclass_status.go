@@ -65,6 +65,9 @@ type Subnet struct {
 	AvailableIPs *int32 `json:"availableIps,omitempty"`
 }
 
+// IsFull reports whether the subnet had no free address when it was last read.
+func (in *Subnet) IsFull() bool { return in.AvailableIPs != nil && *in.AvailableIPs == 0 }
+
 // StatusConditions gives access to the conditions, as Karpenter wants it.
 func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.ConditionSet {
 	return status.NewReadyConditions(

@@ -100,7 +100,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 // pause is the time until the class is looked at again.
 func (c *Controller) pause(nodeClass *v1alpha1.OutscaleNodeClass) time.Duration {
 	conditions := nodeClass.StatusConditions()
-	isFull := func(subnet v1alpha1.Subnet) bool { return subnet.AvailableIPs != nil && *subnet.AvailableIPs == 0 }
+	isFull := func(subnet v1alpha1.Subnet) bool { return subnet.IsFull() }
 	switch {
 	case conditions.Get(v1alpha1.ConditionLaunchReady).IsFalse():
 		_, until := c.refusals.OfClass(instancetype.Class(nodeClass))

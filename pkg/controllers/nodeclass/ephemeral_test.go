@@ -24,17 +24,17 @@ func TestTheEphemeralVolumeIsCountedAsTheMachineConfigLimitsIt(t *testing.T) {
 		volumes      []v1alpha1.BlockDeviceMapping
 		want, says   string
 	}{
-		"limit":                            {provisioning: "maxSize: 20GiB, grow: false", want: "20Gi"},
-		"limit beyond the root":            {provisioning: "maxSize: 60GiB"},
-		"minimum that fits":                {provisioning: "minSize: 40GiB"},
-		"minimum beyond the root":          {provisioning: "minSize: 70GiB", says: "VolumeConfig EPHEMERAL: minSize 70Gi does not fit on the root volume of 50 GiB"},
-		"minimum beside Talos' partitions": {provisioning: "minSize: 49GiB", says: "minSize 49Gi"},
-		"minimum of a larger root":         {provisioning: "minSize: 70GiB", volumes: volumes(80)},
-		"small data volume":                {provisioning: elsewhere, volumes: volumes(50, 10), want: "10Gi"},
-		"large data volume":                {provisioning: elsewhere + ", minSize: 70GiB", volumes: volumes(20, 100)},
-		"minimum beyond the data volume":   {provisioning: elsewhere + ", minSize: 170GiB", volumes: volumes(20, 100), says: "minSize 170Gi"},
-		"data volume without a word of it": {provisioning: "maxSize: 40GiB", volumes: volumes(50, 10), want: "40Gi"},
-		"nothing left of the root":         {provisioning: "maxSize: -50GiB", says: "maxSize leaves nothing"},
+		"limit":                             {provisioning: "maxSize: 20GiB, grow: false", want: "20Gi"},
+		"limit beyond the root":             {provisioning: "maxSize: 60GiB"},
+		"minimum that fits":                 {provisioning: "minSize: 40GiB"},
+		"minimum beyond the root":           {provisioning: "minSize: 70GiB", says: "VolumeConfig EPHEMERAL: minSize 70Gi does not fit on the root volume of 50 GiB"},
+		"minimum next to Talos' partitions": {provisioning: "minSize: 49GiB", says: "minSize 49Gi"},
+		"minimum of a larger root":          {provisioning: "minSize: 70GiB", volumes: volumes(80)},
+		"small data volume":                 {provisioning: elsewhere, volumes: volumes(50, 10), want: "10Gi"},
+		"large data volume":                 {provisioning: elsewhere + ", minSize: 70GiB", volumes: volumes(20, 100)},
+		"minimum beyond the data volume":    {provisioning: elsewhere + ", minSize: 170GiB", volumes: volumes(20, 100), says: "minSize 170Gi"},
+		"data volume without a word of it":  {provisioning: "maxSize: 40GiB", volumes: volumes(50, 10), want: "40Gi"},
+		"nothing left of the root":          {provisioning: "maxSize: -50GiB", says: "maxSize leaves nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			region := &oapitest.Region{}

@@ -117,7 +117,7 @@ func nodeName(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v 
 	return owner.Of(claim, nodeClass, v.PrivateIP).NodeName
 }
 
-// isGone reports whether the API server itself has had no Node for long enough, and otherwise when to look again.
+// isGone reports whether the API server itself has had no Node for the time of the proof, and otherwise when to look again.
 func (c *Controller) isGone(ctx context.Context, node *lostNode, missing map[string]string) (bool, time.Duration, error) {
 	err := c.uncached.Get(ctx, client.ObjectKey{Name: node.name}, &corev1.Node{})
 	if err == nil {
