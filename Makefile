@@ -65,6 +65,7 @@ lint: bin/golangci-lint ## Check style and architecture
 .PHONY: verify
 verify: generate lint ## Generated files current, modules tidy, lint clean
 	git diff --exit-code -- pkg/apis charts
+	@if git grep -nE '^(<{7}|>{7}) '; then echo "conflict markers of a merge"; exit 1; fi
 	@for module in $(MODULES); do (cd $$module && echo "go mod tidy in $$module" && go mod tidy -diff); done
 
 bin/controller-gen: tools/go.mod

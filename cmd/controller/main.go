@@ -63,6 +63,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	vms := vm.NewProvider(api, vm.Cluster{Name: cfg.clusterName, ID: cfg.clusterID, UID: string(kubeSystem.UID)}, cfg.vm, time.Now)
 	prices := pricing.NewProvider(api, time.Now)
 	refusals := availability.New(time.Now)
+	crmetrics.Registry.MustRegister(vms, refusals)
 	instanceTypes := instancetype.NewProvider(prices, refusals, cfg.instanceTypes)
 
 	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes,

@@ -109,6 +109,16 @@ func (b *breaker) state(call string) (bool, error) {
 	return b.proven, nil
 }
 
+// paused is 1 while no call at all is sent.
+func (b *breaker) paused() float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.now().Before(b.all.until) {
+		return 1
+	}
+	return 0
+}
+
 // maxRefusals is how many refusals in a row may say that a policy lacks a call. The account is locked at the fourth.
 const maxRefusals = 2
 

@@ -60,11 +60,11 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 	case options.RateLimit <= 0:
 		return nil, fmt.Errorf("OAPI rate limit %v: want more than 0 calls per second", options.RateLimit)
 	}
-	m, err := newMetrics(registerer)
+	b := newBreaker(time.Now)
+	m, err := newMetrics(registerer, b)
 	if err != nil {
 		return nil, err
 	}
-	b := newBreaker(time.Now)
 	b.refusals = options.Refused.Count
 	if options.OnRefused != nil {
 		b.note = options.OnRefused

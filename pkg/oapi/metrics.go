@@ -9,15 +9,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics answers: how many calls of which kind with what result, how slow they are, and how much of the time is our
-// own rate limit.
+// metrics answers: how many calls of which kind with what result, how slow they are, how much of the time is our own rate
+// limit, and whether refused credentials hold everything back.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	wait     *prometheus.HistogramVec
 }
 
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+func newMetrics(registerer prometheus.Registerer, b *breaker) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "karpenter_outscale", Subsystem: "api", Name: "requests_total",
@@ -35,7 +35,11 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
 		}, []string{"class"}),
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.duration, m.wait} {
+	paused := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "karpenter_outscale", Subsystem: "api", Name: "credentials_refused",
+		Help: "1 while Outscale refuses the credentials and no call is sent, so that the account is not locked. Else 0.",
+	}, b.paused)
+	for _, collector := range []prometheus.Collector{m.requests, m.duration, m.wait, paused} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering metrics of the API client: %w", err)
 		}

@@ -3,7 +3,9 @@ package oapi
 import (
 	"errors"
 	"testing"
+	"time"
 
+	osc "github.com/outscale/osc-sdk-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -37,5 +39,26 @@ func TestResultIsTheCodeOrElseTheStatus(t *testing.T) {
 		if got := result(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
+	}
+}
+
+func TestRefusedCredentialsShowUntilOneCallHasWorked(t *testing.T) {
+	region, client, clock := newRefused(t)
+	if got := client.breaker.paused(); got != 0 {
+		t.Errorf("before the first call: %v, want 0", got)
+	}
+	if err := read(t.Context(), client); err == nil {
+		t.Fatal("the wrong key was taken")
+	}
+	if got := client.breaker.paused(); got != 1 {
+		t.Errorf("refused: %v, want 1", got)
+	}
+	client.credentials = osc.AWSv4{AccessKey: region.Fixture().AccessKey, SecretKey: region.Fixture().SecretKey}
+	clock.Step(time.Minute)
+	if err := read(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	if got := client.breaker.paused(); got != 0 {
+		t.Errorf("works again: %v, want 0", got)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func pages(t testing.TB) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, name := range []string{"install.md", "troubleshooting.md"} {
+	for _, name := range []string{"install.md", "troubleshooting.md", "observability.md"} {
 		content, err := os.ReadFile(root(t, "docs", name))
 		if err != nil {
 			t.Fatal(err)
