@@ -4,9 +4,18 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
+	"strconv"
 
 	"github.com/siderolabs/crypto/x509"
+)
+
+const (
+	// trustdPort and apiServerPort are what a worker needs of the control plane (docs of Talos, "Network requirements").
+	trustdPort    = 50001
+	apiServerPort = 6443
 )
 
 // runAPID gets apid its certificate from trustd; without one apid never starts, but the kubelet does not mind.
@@ -24,6 +33,10 @@ func (m *machine) runAPID(ctx context.Context) error {
 
 // askTrustd answers as the real client and server do for a CA or a token that do not belong together.
 func (m *machine) askTrustd() error {
+	if !m.fleet.Region.ReachesControlPlane(m.vm.ID, trustdPort) {
+		return fmt.Errorf("failed to sign API server CSR: rpc error: code = Unavailable desc = connection error: desc = %q",
+			fmt.Sprintf("transport: Error while dialing: dial tcp %s: i/o timeout", net.JoinHostPort(m.config.Cluster().Endpoint().Hostname(), strconv.Itoa(trustdPort))))
+	}
 	trustd := m.fleet.Trustd
 	if trustd == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"time"
 
@@ -55,7 +56,7 @@ func (m *machine) connect(id *identity) (*nodeClient, error) {
 		}
 		tlsConfig.Certificates = []tls.Certificate{pair}
 	}
-	transport := &http.Transport{DialContext: m.fleet.dial, TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true}
+	transport := &http.Transport{DialContext: m.dial, TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true}
 	wrapped, err := rest.HTTPWrappersForConfig(cfg, transport)
 	if err != nil {
 		return nil, err
@@ -65,6 +66,14 @@ func (m *machine) connect(id *identity) (*nodeClient, error) {
 		return nil, err
 	}
 	return &nodeClient{Interface: client, node: m.nodeName, transport: transport}, nil
+}
+
+// dial reaches the API server where the security groups let this VM through. The test's API server has a port of its own.
+func (m *machine) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if !m.fleet.Region.ReachesControlPlane(m.vm.ID, apiServerPort) {
+		return nil, fmt.Errorf("dial tcp %s: i/o timeout", address)
+	}
+	return m.fleet.dial(ctx, network, address)
 }
 
 func (c *nodeClient) close() {

@@ -27,6 +27,7 @@ func TestCluster(t *testing.T) {
 			"a token of another group never joins":                foreignToken,
 			"a wrong CA never joins":                              wrongCA,
 			"a forbidden label never joins":                       forbiddenLabel,
+			"without a way to port 6443 none joins":               closedAPIServerPort,
 			"a kubelet four minors behind the server never joins": tooOldForTheServer,
 			"nodeTaints lose the nodeLabels as well":              nodeTaints,
 			"nodeLabels arrive by an update":                      nodeLabels,

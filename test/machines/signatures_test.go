@@ -29,6 +29,7 @@ func signature(t *testing.T, id string) string {
 		"k8s.endpoint":   `k8s\.StaticEndpointController.*error resolving \\?"([^"\\]+)\\?"`,
 		"trustd.token":   `failed to sign API server CSR: .*Unauthenticated.*invalid token`,
 		"trustd.ca":      `failed to sign API server CSR: .*signed by unknown authority`,
+		"trustd.net":     `failed to sign API server CSR: .*(connection refused|i/o timeout|DeadlineExceeded|no route to host|no children to pick from)`,
 		"apid.certs":     `service\[apid\]\(Waiting\): Waiting for .*api certificates`,
 		"kubelet.config": `k8s\.KubeletSpecController.*strict decoding error: unknown field \\?"([^"\\]+)`,
 		"kubelet.arg":    `extra arg \\?"([^"\\]+)\\?" is not allowed`,
