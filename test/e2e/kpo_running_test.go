@@ -35,6 +35,9 @@ func TestKpoNamesWhatBreaksRunningNodes(t *testing.T) {
 	}{
 		{"nothing wrong", healthy},
 		{"no credentials", noCredentials},
+		{"less to see", seesLess},
+		{"drain blocked", drainBlocked},
+		{"VM stopped outside", stoppedOutside},
 		{"OscK8sNodeName stripped", nodeNameStripped},
 		{"managed-by stripped", managedByStripped},
 		{"controller down", controllerDown},

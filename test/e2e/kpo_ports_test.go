@@ -1,0 +1,35 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/test/sandbox"
+)
+
+// TestKpoNamesThePortThatIsClosed takes rules out of the security group of the control plane.
+func TestKpoNamesThePortThatIsClosed(t *testing.T) {
+	w := start(t, sandbox.Options{CertificateTimeout: 5 * time.Second})
+	w.Region.ClosePort(50001)
+	w.run(1)
+	joined := claimNames(w.state())[0]
+	w.await("apid is refused", w.consoleSays("failed to sign API server CSR"))
+	t.Run("50001", func(t *testing.T) {
+		w.in(t).broken("port-50001", func(s *situation) {
+			s.kpo(1, []string{"console", joined}, "trustd.net", "TCP 50001")
+			s.diagnosed([]string{"KPO413"}, nil, "50001")
+		})
+	})
+	w.Region.ClosePort(6443)
+	w.scale(2)
+	stuck := w.newest([]string{joined})
+	w.vmsOlder(2, 5*time.Minute+10*time.Second)
+	t.Run("6443", func(t *testing.T) {
+		w.in(t).broken("port-6443", func(s *situation) {
+			s.diagnosed([]string{"KPO216"}, []string{stuck}, "6443")
+			s.kpo(0, []string{"console", stuck})
+		})
+	})
+}
