@@ -82,8 +82,11 @@ func fitsNoType(w *world) {
 }
 
 func badImage(w *world) {
-	good := ""
-	w.editNodeClass(func(c *v1alpha1.OutscaleNodeClass) { good, c.Spec.ImageID = c.Spec.ImageID, "ami-00000000" })
+	class := &v1alpha1.OutscaleNodeClass{}
+	w.must(w.Client.Get(w.t.Context(), client.ObjectKey{Name: "default"}, class))
+	good, stored := class.Spec.ImageID, class.DeepCopy()
+	class.Spec.ImageID = "ami-00000000"
+	w.must(w.Client.Patch(w.t.Context(), class, client.MergeFrom(stored)))
 	w.scale(1)
 	w.broken("bad-image", func(s *situation) {
 		s.diagnosed([]string{"KPO101"}, nil, "spec.imageId", "ami-00000000")
