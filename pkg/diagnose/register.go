@@ -15,7 +15,7 @@ const registrationPatience = 5 * time.Minute
 
 func registerChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
+	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO213", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
 	for _, s := range symptoms() {
 		explained = append(explained, s.id)
 	}
@@ -45,6 +45,7 @@ func providerIDs(w *World) Verdict {
 			f.Cause = "the Node has no provider ID, and does not wait for the Outscale CCM to set it"
 			f.Fix = "give the kubelet cloud-provider: external (cluster.externalCloudProvider of the worker config)"
 		}
+		f.Subject.Since = m.Node.CreationTimestamp.UTC()
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: fmt.Sprintf("%s has %q, NodeClaim %q", m.Node.Name, m.Node.Spec.ProviderID, m.Claim.Status.ProviderID)})
 		f.Next = "kubectl get node " + m.Node.Name + " -o yaml"
 		out.Findings = append(out.Findings, f)
@@ -94,6 +95,7 @@ func deletedNodes(w *World) Verdict {
 // neverRegistered is the first of the guide's stories, where no other check knows why.
 func neverRegistered(w *World) Verdict {
 	var out Verdict
+	booting := w.booting()
 	for _, m := range w.in(fleet.PhaseRegistering) {
 		launched := m.Condition("Launched").LastTransitionTime.Time
 		if w.since(launched) < registrationPatience {
@@ -101,6 +103,7 @@ func neverRegistered(w *World) Verdict {
 		}
 		f := registering(m, "the NodeClaim is launched and no Node came of it")
 		f.Confidence, f.Fix = Possible, "read the console: the last stage that it shows is where the machine stands"
+		w.likeItsPeers(&f, m, booting)
 		if m.VM == nil {
 			if id, err := utils.ParseProviderID(m.Claim.Status.ProviderID); err == nil {
 				f.Subject.VM = id

@@ -104,8 +104,10 @@ func TestMachinesThatStartAreUnderWay(t *testing.T) {
 	if want := []string{"1 machine is starting 12s", "1 machine is being deleted 5s"}; !slices.Equal(texts, want) || !r.Healthy() || r.Settled() {
 		t.Errorf("under way %q, want %q; healthy %v, settled %v", texts, want, r.Healthy(), r.Settled())
 	}
-	if r := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...); !r.Settled() {
-		t.Errorf("the third machine runs, and has %+v", r.UnderWay)
+	r = diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...)
+	const want = "what you named is fine; elsewhere in the cluster: 1 machine is starting, 1 machine is being deleted (kubectl kpo doctor)"
+	if len(r.UnderWay) > 0 || !r.Healthy() || r.Settled() || r.Elsewhere == nil || r.Elsewhere.Text != want {
+		t.Errorf("the third machine runs, and has %+v, elsewhere %+v, settled %v", r.UnderWay, r.Elsewhere, r.Settled())
 	}
 }
 
