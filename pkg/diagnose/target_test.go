@@ -10,6 +10,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // worlds are the snapshots of all scenarios, alone and with a controller or a CCM that is down, and those of the screens.
@@ -29,12 +30,27 @@ func worlds(t *testing.T) map[string]*fleet.Snapshot {
 			}
 		}
 	}
-	for _, name := range []string{"sleepless", "healthy"} {
-		s, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
+	out["limit, as Karpenter says"] = troubled(func(s *fleet.Snapshot) {
+		pendingScenarios()["KPO113"].trouble(s)
+		refused(s, overLimit, 10*time.Second)
+	})
+	out["stopped VM of a NodeClaim that goes"] = troubled(func(s *fleet.Snapshot) {
+		terminating(s, 5*time.Second)
+		s.VMs[0].State = vm.StateStopped
+	})
+	files := []string{
+		filepath.Join("..", "..", "cmd", "kpo", "testdata", "sleepless.json"), filepath.Join("..", "..", "cmd", "kpo", "testdata", "healthy.json"),
+	}
+	reports, err := filepath.Glob(filepath.Join("testdata", "reports", "*.json"))
+	if err != nil || len(reports) == 0 {
+		t.Fatal("no reports", err)
+	}
+	for _, file := range append(files, reports...) {
+		s, err := fleet.Load(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[name] = s
+		out[filepath.Base(file)] = s
 	}
 	return out
 }
