@@ -73,17 +73,6 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 	}
 }
 
-func TestMachineThatIsNoReadyNodeIsNeverSettled(t *testing.T) {
-	for name, s := range worlds(t) {
-		for _, m := range s.Machines() {
-			settled := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(m)...).Settled()
-			if running := m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue; settled && !running {
-				t.Errorf("%s: there is nothing to do for %s, which is %s", name, m.Name(), m.Phase())
-			}
-		}
-	}
-}
-
 func TestControllerThatIsDownIsShownToWhoAsksAboutWhatItLeavesUndone(t *testing.T) {
 	for check, change := range map[string]func(*fleet.Snapshot){
 		"KPO603": func(s *fleet.Snapshot) {
