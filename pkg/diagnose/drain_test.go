@@ -168,3 +168,13 @@ func usedUp(since time.Duration) []metav1.Condition {
 func unready(p *corev1.Pod) {
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
 }
+
+func TestABlockOfDriftThatIsOverIsNone(t *testing.T) {
+	for age, want := range map[time.Duration]bool{5 * time.Minute: true, 40 * time.Minute: false} {
+		s := troubled(runScenarios()["KPO404"].trouble)
+		s.Events[0].LastTimestamp = ago(age)
+		if found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO404"); (len(found) > 0) != want {
+			t.Errorf("blocked %s ago: %+v", age, found)
+		}
+	}
+}

@@ -64,10 +64,10 @@ func twins(w *World) Verdict {
 			names = append(names, twin.Name)
 		}
 		slices.Sort(names)
-		f := registering(m, "the machine registered under two names: its host name changed after the first boot")
+		f := registering(m, "two Nodes have the provider ID of the NodeClaim: the machine registered under two names")
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: strings.Join(names, " and ") + " share " + m.Node.Spec.ProviderID})
 		f.Next = "kubectl get nodes " + strings.Join(names, " ") + " -o wide"
-		f.Fix = "pin the host name: spec.talos.hostname of the NodeClass; delete the Node that is not Ready"
+		f.Fix = "the host name changed between two boots: pin it by spec.talos.hostname of the NodeClass, and delete the Node that is not Ready"
 		out.Findings = append(out.Findings, f)
 	}
 	return out

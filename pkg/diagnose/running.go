@@ -177,6 +177,7 @@ func driftBlocked(w *World) Verdict {
 		if m.Node != nil {
 			blocked = append(blocked, w.eventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
+		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.since(fleet.Seen(e)) > lookBack })
 		blocked = append(blocked, w.blockedPool(m.Claim.Labels[karpv1.NodePoolLabelKey], lookBack)...)
 		if len(blocked) == 0 {
 			continue

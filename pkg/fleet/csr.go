@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -45,8 +46,12 @@ type CSR struct {
 	ChangedAt metav1.Time `json:"changedAt,omitzero"`
 }
 
-// readCSRs reads the requests of kubelets. More than the bound is a failure: the one that is missing may be the one.
+// readCSRs reads the requests of kubelets. More than the bound is a failure: the one that is missing may be the one. A
+// command that has no use for pods judges nothing, and has none for these.
 func (g *gathering) readCSRs(ctx context.Context) (int, error) {
+	if slices.Contains(g.Without, SourcePods) {
+		return 0, Skipped("not needed by this command")
+	}
 	into, next, read := &certificatesv1.CertificateSigningRequestList{}, "", 0
 	for {
 		if err := g.Kube.List(ctx, into, client.Limit(kubePage), client.Continue(next)); err != nil {
