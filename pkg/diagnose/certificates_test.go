@@ -78,3 +78,14 @@ func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
 		}
 	}
 }
+
+func TestAFileWithoutCertificateRequestsIsNotJudgedByThem(t *testing.T) {
+	r := diagnose.Run(reported(t, "s21b_dnd_static"), diagnose.Checks())
+	var not []string
+	for _, n := range r.NotChecked {
+		not = append(not, n.Check)
+	}
+	if strings.Join(not, " ") != "KPO213 KPO218" || r.Blind() {
+		t.Errorf("not checked %v, blind %v", not, r.Blind())
+	}
+}

@@ -134,14 +134,8 @@ func ageOf(s *fleet.Snapshot, subject diagnose.Ref) bool {
 }
 
 func TestJSONInJSONIsReadable(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) {
-		booting(s, 10*60*1e9, console(`[talos] controller failed {"error": "exit code 1 (last log \"\\\"command failed\\\" err=\\\"unknown flag: --max-podz\\\"\")"}`))
-	})
-	for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
-		for _, e := range p.Evidence {
-			if strings.Contains(e.Text, `\"`) {
-				t.Errorf("%s: %s", p.Check, e.Text)
-			}
-		}
+	found := problemsOf(diagnose.Run(troubled(bootScenarios()["KPO208"].trouble), diagnose.Checks()), "KPO208")
+	if len(found) != 1 || !strings.Contains(found[0].Evidence[0].Text, `unknown field "maxPodz"`) {
+		t.Errorf("%+v", found)
 	}
 }
