@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -47,8 +46,6 @@ type account struct {
 	access fleet.Access
 	// api is nil where nothing may be sent.
 	api *oapi.Client
-	// tryDelete asks Outscale whether it would delete the VMs.
-	tryDelete func(ctx context.Context, ids []string) error
 }
 
 func realClients() clients {
@@ -134,15 +131,6 @@ func newAccount(sdk *osc.Configuration, keys osc.AWSv4, cache string, now func()
 	}
 	if out.api, err = oapi.New(sdk, keys, options, prometheus.NewRegistry()); err != nil {
 		return nil, err
-	}
-	out.tryDelete = func(ctx context.Context, ids []string) error {
-		ctx = context.WithValue(ctx, osc.ContextAWSv4, keys)
-		request := osc.DeleteVmsRequest{VmIds: ids, DryRun: new(true)}
-		_, response, err := osc.NewAPIClient(sdk).VmApi.DeleteVms(ctx).DeleteVmsRequest(request).Execute()
-		if err != nil && response != nil {
-			return fmt.Errorf("trying DeleteVms: HTTP %d: %w", response.StatusCode, err)
-		}
-		return err
 	}
 	return out, nil
 }

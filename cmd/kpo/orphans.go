@@ -144,7 +144,7 @@ func (a *app) deleteOrphans(ctx context.Context, s *fleet.Snapshot, found []diag
 		fmt.Fprintf(a.streams.Out, "would delete %s (dry run)\n", strings.Join(ids, ", "))
 		return errFindings
 	case "server":
-		if err := account.tryDelete(ctx, ids); err != nil {
+		if err := account.api.TryDeleteVms(ctx, ids); err != nil {
 			return fmt.Errorf("outscale would refuse: %w", err)
 		}
 		fmt.Fprintf(a.streams.Out, "Outscale would delete %s (server dry run)\n", strings.Join(ids, ", "))

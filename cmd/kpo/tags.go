@@ -33,13 +33,13 @@ func newTags(a *app) *cobra.Command {
 				s.NodeClaims = claimsOf(machines)
 			}
 			report := diagnose.Tags(s)
+			if report.Compared == 0 {
+				return a.nothingCompared(o, s, report)
+			}
 			if err := a.printTags(o, s, report); err != nil {
 				return err
 			}
-			if len(report.Diffs) > 0 {
-				return errFindings
-			}
-			return nil
+			return a.tagVerdict(o, s, report)
 		},
 	}
 	o = addOutput(cmd, formatTable, formatWide)

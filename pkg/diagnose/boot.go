@@ -59,7 +59,7 @@ func bootChecks() []Check {
 	}
 	for _, s := range symptoms() {
 		out = append(out, Check{
-			ID: s.id, Title: s.title, Severity: Error, Needs: consoles, ExplainedBy: []string{"KPO201", "KPO211", "KPO212", "KPO303"},
+			ID: s.id, Title: s.title, Severity: Error, Needs: consoles, ExplainedBy: []string{"KPO201", "KPO211", "KPO212", "KPO213", "KPO303"},
 			Find: func(w *World) Verdict { return w.consoleFindings(s.id) },
 		})
 	}
@@ -84,8 +84,8 @@ func vmNotRunning(w *World) Verdict {
 			cause = "the VM is " + m.VM.State
 		}
 		f := registering(m, cause)
-		f.Fix = "the NodeClaim cannot recover: delete it and Karpenter launches another"
-		f.Next = "kubectl delete nodeclaim " + m.Claim.Name
+		f.Subject.Since = time.Time{} // Outscale does not say when it stopped
+		w.afterLoss(&f, m)
 		if m.VM != nil && m.VM.StateReason != "" {
 			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + " " + m.VM.State + ", reason " + m.VM.StateReason})
 		}
@@ -115,6 +115,7 @@ func (w *World) consoleFindings(id string) Verdict {
 		if strings.Contains(cause.Diagnosis, ", or ") || strings.Contains(cause.Diagnosis, " or expired") {
 			f.Confidence = Likely // the line has several causes, of which it is one
 		}
+		w.judgeJoin(&f, m, cause)
 		f.Evidence = append([]Evidence{{
 			Source: "console", Text: short(withoutUptime(cause.Text)), At: at(m, cause),
 		}}, f.Evidence...)

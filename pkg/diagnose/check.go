@@ -89,7 +89,9 @@ type Problem struct {
 	Deadline    time.Time  `json:"deadline,omitzero"`
 	Consequence string     `json:"consequence,omitempty"`
 	Next        string     `json:"next"`
-	Fix         string     `json:"fix,omitempty"`
+	// Writes says that Next changes the cluster.
+	Writes bool   `json:"nextWrites,omitempty"`
+	Fix    string `json:"fix,omitempty"`
 }
 
 // NotChecked is a check, or a part of one, that could not be made.
@@ -108,6 +110,8 @@ type Report struct {
 	Passed     []string     `json:"passed"`
 	// UnderWay is what is neither wrong nor done.
 	UnderWay []Note `json:"underWay"`
+	// Elsewhere is what is wrong or under way in the rest of the cluster, where the user named a part of it.
+	Elsewhere *Note `json:"elsewhere,omitempty"`
 }
 
 // Note is something that takes its time: machines that start, pods that wait for them.
@@ -122,8 +126,8 @@ type Note struct {
 func Checks() []Check {
 	var out []Check
 	for _, family := range [][]Check{
-		launchChecks(), poolChecks(), pendingChecks(), bootChecks(), registerChecks(), initializeChecks(), runningChecks(), rebootChecks(), tagChecks(),
-		terminateChecks(), fleetChecks(),
+		launchChecks(), poolChecks(), pendingChecks(), bootChecks(), certificateChecks(), registerChecks(), initializeChecks(),
+		runningChecks(), rebootChecks(), tagChecks(), terminateChecks(), fleetChecks(),
 	} {
 		out = append(out, family...)
 	}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,11 +36,11 @@ func orphanFindings(w *World) Verdict {
 			continue
 		}
 		text := fmt.Sprintf("%s %s %s", l.VM.ID, l.VM.State, l.VM.Type)
-		if l.EURPerDay > 0 {
-			text += fmt.Sprintf(", EUR %.2f a day", l.EURPerDay)
+		if l.Priced {
+			text += fmt.Sprintf(", EUR %.2f a day without volumes", l.EURPerDay)
 		}
 		out.Findings = append(out.Findings, Finding{
-			Subject: Ref{Kind: "VM", Name: l.VM.ID, VM: l.VM.ID, Since: l.VM.CreatedAt.UTC()}, Confidence: Likely, Cause: l.Why,
+			Subject: Ref{Kind: "VM", Name: l.VM.ID, VM: l.VM.ID}, Confidence: Likely, Cause: l.Why,
 			Evidence: []Evidence{{Source: "vm", Text: text}}, Next: "kubectl kpo orphans",
 			Fix: "the controller deletes what has our tags within minutes; if it does not: kubectl kpo orphans --delete --dry-run=server",
 		})
@@ -122,7 +123,7 @@ func strayNodes(w *World) Verdict {
 			continue
 		}
 		out.Findings = append(out.Findings, Finding{
-			Subject: nodeRef(m, m.Node.CreationTimestamp.Time), Confidence: Likely, Cause: "a Node of Karpenter runs pods and no NodeClaim has it: somebody removed the NodeClaim's finalizer",
+			Subject: nodeRef(m, time.Time{}), Confidence: Likely, Cause: "a Node of Karpenter runs pods and no NodeClaim has it: somebody removed the NodeClaim's finalizer",
 			Evidence: []Evidence{{Source: "node", Text: m.Node.Name + " " + m.Node.Spec.ProviderID}},
 			Next:     "kubectl drain " + m.Node.Name + " --ignore-daemonsets --dry-run=client", Fix: "drain and delete the Node; its VM is then an orphan (kubectl kpo orphans)",
 		})
@@ -134,14 +135,21 @@ func ccmID(w *World) Verdict {
 	if w.Cluster.CCMID == "" {
 		return Verdict{Unknown: []string{"the CCM's cluster ID is not known: no OSC_CLUSTER_ID on it, and no one ID in the tags of the control plane's VMs"}}
 	}
+	if w.Cluster.ID == "" {
+		return Verdict{Unknown: []string{unknownClusterID}}
+	}
 	if w.Cluster.CCMID == w.Cluster.ID {
 		return Verdict{}
 	}
+	confidence := Certain
+	if w.Cluster.CCM == nil || !strings.HasPrefix(w.Cluster.CCMFrom, w.Cluster.CCM.Kind+" ") {
+		confidence = Likely // tags of the control plane are what the CCM takes where it is not told another ID
+	}
 	return Verdict{Findings: []Finding{{
-		Subject: w.clusterRef(), Confidence: Certain,
+		Subject: w.clusterRef(), Confidence: confidence,
 		Cause: "the CCM looks for VMs of one cluster ID and the controller tags with another: each new Node is deleted seconds after it joins",
 		Evidence: []Evidence{
-			{Source: "ccm", Text: fmt.Sprintf("%q, says %s", w.Cluster.CCMID, w.Cluster.CCMFrom)}, {Source: "us", Text: fmt.Sprintf("%q, says %s", w.Cluster.ID, w.Cluster.From)},
+			{Source: "ccm", Text: fmt.Sprintf("%q, says %s", w.Cluster.CCMID, w.Cluster.CCMFrom)}, {Source: "controller", Text: fmt.Sprintf("%q, says %s", w.Cluster.ID, cmp.Or(w.Cluster.IDFrom, w.Cluster.From))},
 		},
 		Next: "kubectl kpo tags", Fix: "start the controller with --cluster-id " + w.Cluster.CCMID,
 	}}}

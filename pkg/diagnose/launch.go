@@ -208,13 +208,23 @@ func poolsWithoutClass(w *World) Verdict {
 			continue
 		}
 		out.Findings = append(out.Findings, Finding{
-			Subject: Ref{Kind: "NodePool", Name: pool.Name, Since: pool.CreationTimestamp.UTC()}, Confidence: Certain,
+			Subject: Ref{Kind: "NodePool", Name: pool.Name, Since: conditionSince(pool, karpv1.ConditionTypeNodeClassReady)}, Confidence: Certain,
 			Cause:    "the OutscaleNodeClass that the NodePool names does not exist",
 			Evidence: []Evidence{{Source: "pool", Text: pool.Name + " names OutscaleNodeClass " + ref.Name}},
 			Next:     "kubectl get oscnc", Fix: "create the OutscaleNodeClass, or correct nodeClassRef of the NodePool",
 		})
 	}
 	return out
+}
+
+// conditionSince is since when a condition of the NodePool is false, zero where it is not.
+func conditionSince(pool *karpv1.NodePool, kind string) time.Time {
+	for _, condition := range pool.Status.Conditions {
+		if condition.Type == kind && condition.Status == metav1.ConditionFalse {
+			return condition.LastTransitionTime.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 // stuckLaunches finds launches that no controller works on, and those whose trouble has no rule of its own.

@@ -37,8 +37,10 @@ type Leftover struct {
 	VM        fleet.VM      `json:"vm"`
 	Age       time.Duration `json:"-"`
 	NodeClaim string        `json:"nodeClaim,omitempty"`
-	EURPerDay float64       `json:"eurPerDay,omitempty"`
-	Why       string        `json:"why"`
+	// EURPerDay is what it costs without its volumes, where Priced says that this is known.
+	EURPerDay float64 `json:"eurPerDay"`
+	Priced    bool    `json:"priced"`
+	Why       string  `json:"why"`
 }
 
 // Deletable reports whether the VM has no owner and may go.
@@ -56,7 +58,9 @@ func Orphans(s *fleet.Snapshot) []Leftover {
 		if m.Claim != nil || m.VM == nil || m.VM.Gone() || !s.Ours(*m.VM) {
 			continue
 		}
-		l := Leftover{VM: *m.VM, NodeClaim: m.VM.Tags[vm.TagNodeClaim], EURPerDay: 24 * m.VM.EURPerHour}
+		l := Leftover{VM: *m.VM, NodeClaim: m.VM.Tags[vm.TagNodeClaim]}
+		price, known := m.VM.Price()
+		l.EURPerDay, l.Priced = 24*price, known
 		if !m.VM.CreatedAt.IsZero() {
 			l.Age = s.TakenAt.Sub(m.VM.CreatedAt)
 		}

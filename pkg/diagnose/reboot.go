@@ -93,14 +93,17 @@ func (w *World) drainPending(f *Finding, m fleet.Machine, requested time.Time) {
 			f.Evidence = append(f.Evidence, Evidence{Source: "unread", Text: short(why)})
 		}
 	}
-	if names := w.pinnedOn(m.Node.Name); len(names) > 0 {
+	for _, pod := range w.pinnedOn(m.Node.Name) {
 		f.Cause, f.Fix = "the drain before the reboot waits for pods with karpenter.sh/do-not-disrupt", "let the pods end, or delete them"
-		f.Evidence = append(f.Evidence, Evidence{Source: "pod", Text: short(strings.Join(names, ", "))})
+		f.Evidence = append(f.Evidence, pod.evidence())
 	}
 	for _, budget := range w.budgetsOn(m.Node.Name) {
-		f.Cause = "the drain before the reboot waits for PodDisruptionBudget " + budget.Namespace + "/" + budget.Name
-		f.Fix = "let the workload become healthy, or allow a disruption in the budget"
-		f.Evidence = append(f.Evidence, budgetEvidence(budget))
+		f.Cause, f.Fix = "the drain before the reboot waits for PodDisruptionBudget "+budget.name(), budgetFix
+		f.Evidence = append(f.Evidence, budget.evidence()...)
+	}
+	for _, pod := range w.doubledOn(m.Node.Name) {
+		f.Cause, f.Fix = pod.cause(), doubledFix
+		f.Evidence = append(f.Evidence, Evidence{Source: "pod", Text: pod.pod})
 	}
 	if events := w.eventsOf("Node", m.Node.Name, "FailedDraining"); len(events) > 0 {
 		f.Evidence = append(f.Evidence, evidenceOf(events[len(events)-1]))

@@ -15,7 +15,7 @@ const registrationPatience = 5 * time.Minute
 
 func registerChecks() []Check {
 	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
+	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO213", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
 	for _, s := range symptoms() {
 		explained = append(explained, s.id)
 	}
@@ -45,6 +45,7 @@ func providerIDs(w *World) Verdict {
 			f.Cause = "the Node has no provider ID, and does not wait for the Outscale CCM to set it"
 			f.Fix = "give the kubelet cloud-provider: external (cluster.externalCloudProvider of the worker config)"
 		}
+		f.Subject.Since = m.Node.CreationTimestamp.UTC()
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: fmt.Sprintf("%s has %q, NodeClaim %q", m.Node.Name, m.Node.Spec.ProviderID, m.Claim.Status.ProviderID)})
 		f.Next = "kubectl get node " + m.Node.Name + " -o yaml"
 		out.Findings = append(out.Findings, f)
@@ -63,10 +64,10 @@ func twins(w *World) Verdict {
 			names = append(names, twin.Name)
 		}
 		slices.Sort(names)
-		f := registering(m, "the machine registered under two names: its host name changed after the first boot")
+		f := registering(m, "two Nodes have the provider ID of the NodeClaim: the machine registered under two names")
 		f.Evidence = append(f.Evidence, Evidence{Source: "node", Text: strings.Join(names, " and ") + " share " + m.Node.Spec.ProviderID})
 		f.Next = "kubectl get nodes " + strings.Join(names, " ") + " -o wide"
-		f.Fix = "pin the host name: spec.talos.hostname of the NodeClass; delete the Node that is not Ready"
+		f.Fix = "the host name changed between two boots: pin it by spec.talos.hostname of the NodeClass, and delete the Node that is not Ready"
 		out.Findings = append(out.Findings, f)
 	}
 	return out
@@ -94,6 +95,7 @@ func deletedNodes(w *World) Verdict {
 // neverRegistered is the first of the guide's stories, where no other check knows why.
 func neverRegistered(w *World) Verdict {
 	var out Verdict
+	booting := w.booting()
 	for _, m := range w.in(fleet.PhaseRegistering) {
 		launched := m.Condition("Launched").LastTransitionTime.Time
 		if w.since(launched) < registrationPatience {
@@ -101,6 +103,7 @@ func neverRegistered(w *World) Verdict {
 		}
 		f := registering(m, "the NodeClaim is launched and no Node came of it")
 		f.Confidence, f.Fix = Possible, "read the console: the last stage that it shows is where the machine stands"
+		w.likeItsPeers(&f, m, booting)
 		if m.VM == nil {
 			if id, err := utils.ParseProviderID(m.Claim.Status.ProviderID); err == nil {
 				f.Subject.VM = id

@@ -36,7 +36,7 @@ type scenario struct {
 
 func scenarios() map[string]scenario {
 	out := map[string]scenario{}
-	for _, family := range []map[string]scenario{launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios()} {
+	for _, family := range []map[string]scenario{launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios(), certificateScenarios()} {
 		maps.Copy(out, family)
 	}
 	return out
@@ -248,6 +248,7 @@ func endScenarios() map[string]scenario {
 		return func(s *fleet.Snapshot) {
 			terminating(s, time.Minute)
 			s.Pods = []corev1.Pod{pod("batch-0", s.Nodes[0].Name, nil, map[string]string{karpv1.DoNotDisruptAnnotationKey: value})}
+			s.Pods[0].Status.StartTime = new(ago(20 * time.Minute))
 		}
 	}
 	detaching := func(since time.Duration) func(*fleet.Snapshot) {
@@ -271,7 +272,8 @@ func endScenarios() map[string]scenario {
 	}
 	return map[string]scenario{
 		"KPO501": {drains(0), drains(1)},
-		"KPO502": {annotated("true"), annotated("false")},
+		"KPO502": {annotated("true"), annotated("10m")},
+		"KPO508": {twoBudgets("redis", "redis-copy"), twoBudgets("redis", "other")},
 		"KPO503": {detaching(4 * time.Minute), detaching(time.Minute)},
 		"KPO504": {
 			func(s *fleet.Snapshot) { terminating(s, time.Minute); s.VMs[0].Protected = true },
@@ -433,6 +435,8 @@ func blind(s *fleet.Snapshot, source fleet.Source) {
 		s.Cluster.CCM = nil
 	case fleet.SourceClusterUID:
 		s.Cluster.UID = ""
+	case fleet.SourceCSRs:
+		s.CSRs = nil
 	case fleet.SourceClusterNames:
 		s.Cluster.Name, s.Cluster.ID = "", ""
 	default: // prices: they are part of the VMs

@@ -37,6 +37,7 @@ func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
 		report.Problems = append(report.Problems, group(check, shown(check, all))...)
 	}
 	report.UnderWay = world.underWay(all, names)
+	report.Elsewhere = world.elsewhere(checks, all, names, report)
 	slices.SortStableFunc(report.Problems, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(weight(b.Severity), weight(a.Severity)),
@@ -78,7 +79,7 @@ func group(check Check, findings []Finding) []Problem {
 		if p == nil {
 			p = &Problem{
 				Check: check.ID, Title: check.Title, Severity: check.Severity, Confidence: f.Confidence, Cause: f.Cause,
-				Deadline: f.Deadline, Consequence: f.Consequence, Next: f.Next, Fix: f.Fix,
+				Deadline: f.Deadline, Consequence: f.Consequence, Next: f.Next, Writes: writes(f.Next), Fix: f.Fix,
 			}
 			byCause[f.Cause] = p
 			order = append(order, f.Cause)
@@ -98,6 +99,7 @@ func group(check Check, findings []Finding) []Problem {
 
 func (p *Problem) addEvidence(evidence []Evidence) {
 	for _, e := range evidence {
+		e.Text = readable(e)
 		same := func(had Evidence) bool { return had.Source == e.Source && had.Text == e.Text }
 		if len(p.Evidence) < evidenceAtMost && !slices.ContainsFunc(p.Evidence, same) {
 			p.Evidence = append(p.Evidence, e)
@@ -108,8 +110,9 @@ func (p *Problem) addEvidence(evidence []Evidence) {
 // Healthy reports whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
 func (r Report) Healthy() bool { return len(r.Problems) == 0 && !r.Blind() }
 
-// Settled reports whether the report is healthy and nothing is under way: then there is nothing to do, and nothing to wait for.
-func (r Report) Settled() bool { return r.Healthy() && len(r.UnderWay) == 0 }
+// Settled reports whether the report is healthy, nothing is under way, and the rest of the cluster is no different: then
+// there is nothing to do, and nothing to wait for.
+func (r Report) Settled() bool { return r.Healthy() && len(r.Notes()) == 0 }
 
 // Blind reports whether something that the user did not ask to leave out could not be looked at.
 func (r Report) Blind() bool {

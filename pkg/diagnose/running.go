@@ -88,8 +88,9 @@ func vmGone(w *World) Verdict {
 		f := Finding{
 			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: cause + ", and Karpenter did not do it",
 			Evidence: []Evidence{{Source: "claim", Text: m.Claim.Name + " names " + m.Claim.Status.ProviderID}},
-			Next:     "kubectl delete nodeclaim " + m.Claim.Name,
-			Fix:      "Karpenter replaces the node by itself once the VM is gone; find who stopped it in Outscale's API log (ReadApiLogs)",
+			Next:     "kubectl get nodeclaim " + m.Claim.Name,
+			Fix: "Karpenter replaces the node by itself a few minutes after its Node stops being Ready; if the NodeClaim is still there " +
+				"10 minutes after that, read the controller's log; ReadApiLogs shows who deleted the VM",
 		}
 		f.Evidence = append(f.Evidence, stateReason(m)...)
 		out.Findings = append(out.Findings, contradicted(m, f))
@@ -111,12 +112,12 @@ func vmStopped(w *World) Verdict {
 		if m.VM == nil || !slices.Contains([]string{vm.StateStopped, vm.StateStopping, "quarantine"}, m.VM.State) {
 			continue
 		}
-		out.Findings = append(out.Findings, Finding{
+		f := Finding{
 			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: "the VM of the Node is " + m.VM.State + ", and Karpenter did not do it",
 			Evidence: append([]Evidence{{Source: "vm", Text: m.VM.ID + " " + m.VM.State}}, stateReason(m)...),
-			Next:     "kubectl delete nodeclaim " + m.Claim.Name,
-			Fix:      "a stopped VM stays: start it in Outscale, or delete the NodeClaim and its pods get another node; ReadApiLogs shows who stopped it",
-		})
+		}
+		w.afterStop(&f, m)
+		out.Findings = append(out.Findings, f)
 	}
 	return out
 }
@@ -176,6 +177,7 @@ func driftBlocked(w *World) Verdict {
 		if m.Node != nil {
 			blocked = append(blocked, w.eventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
+		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.since(fleet.Seen(e)) > lookBack })
 		blocked = append(blocked, w.blockedPool(m.Claim.Labels[karpv1.NodePoolLabelKey], lookBack)...)
 		if len(blocked) == 0 {
 			continue

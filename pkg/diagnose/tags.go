@@ -27,8 +27,9 @@ type TagDiff struct {
 // TagReport is what became of the comparison of tags.
 type TagReport struct {
 	Diffs []TagDiff
-	// Compared counts VMs, Young those whose tags may still be on their way.
-	Compared, Young int
+	// Compared counts VMs, Young those whose tags may still be on their way, Unknown those of which it is not known what
+	// tags they should have: their NodeClass does not exist.
+	Compared, Young, Unknown int
 }
 
 // Tags compares the tags of all machines that live.
@@ -39,6 +40,9 @@ func Tags(s *fleet.Snapshot) TagReport {
 		want := w.wantedTags(m)
 		switch {
 		case want == nil:
+			if lives(m) {
+				out.Unknown++
+			}
 			continue
 		case w.tagsAreYoung(m):
 			out.Young++
@@ -56,19 +60,27 @@ func Tags(s *fleet.Snapshot) TagReport {
 // tagsAreYoung reports whether the launch may still be setting the tags.
 func (w *World) tagsAreYoung(m fleet.Machine) bool { return w.since(m.VM.CreatedAt) < TagPatience }
 
+// lives reports whether the machine has a VM that stays.
+func lives(m fleet.Machine) bool {
+	return m.Claim != nil && m.VM != nil && m.Claim.DeletionTimestamp.IsZero() && !m.VM.Core().Leaving()
+}
+
 // wantedTags are the tags that the operator's own code would set, nil for a machine that does not live.
 func (w *World) wantedTags(m fleet.Machine) map[string]string {
 	switch {
-	case m.Claim == nil || m.VM == nil || m.Claim.Spec.NodeClassRef == nil,
-		!m.Claim.DeletionTimestamp.IsZero(), m.VM.Core().Leaving(),
-		w.Cluster.Name == "" || w.Cluster.UID == "" || w.Cluster.ID == "":
+	case !lives(m) || m.Claim.Spec.NodeClassRef == nil,
+		w.Cluster.Name == "" || w.Cluster.UID == "":
 		return nil
 	}
 	class := w.classes[m.Claim.Spec.NodeClassRef.Name]
 	if class == nil {
 		return nil
 	}
-	return w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil)
+	want := w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil)
+	if w.Cluster.ID == "" {
+		maps.DeleteFunc(want, func(key, _ string) bool { return strings.HasPrefix(key, fleet.TagClusterID) })
+	}
+	return want
 }
 
 func tagChecks() []Check {
@@ -76,11 +88,22 @@ func tagChecks() []Check {
 	return []Check{
 		{ID: "KPO405", Title: "ownership tags missing", Severity: Error, Needs: needs, Find: tagFindings(isOwnership,
 			"without karpenter.sh/managed-by the controller does not list the VM, and Karpenter deletes its NodeClaim as if it were gone")},
-		{ID: "KPO406", Title: "CCM tags missing", Severity: Error, Needs: needs, Find: tagFindings(isCCMs,
-			"the Outscale CCM does not find the VM, and deletes its Node as soon as that is not Ready: seconds after it joins")},
-		{ID: "KPO407", Title: "other tags differ", Severity: Warning, Needs: needs, ExplainedBy: []string{"KPO405"}, Find: tagFindings(func(key string) bool { return !isOwnership(key) && !isCCMs(key) },
+		{ID: "KPO406", Title: "CCM tags missing", Severity: Error, Needs: needs, ExplainedBy: []string{"KPO405"}, Find: ccmTags},
+		{ID: "KPO407", Title: "other tags differ", Severity: Warning, Needs: needs, ExplainedBy: []string{"KPO405", "KPO406"}, Find: tagFindings(func(key string) bool { return !isOwnership(key) && !isCCMs(key) },
 			"tags for people and tools differ from what the controller sets")},
 	}
+}
+
+// unknownClusterID is why the tag of the CCM's cluster ID is not compared.
+const unknownClusterID = "the controller's cluster ID is not known: neither its Deployment nor the tags of its VMs tell it; use --cluster-id"
+
+func ccmTags(w *World) Verdict {
+	out := tagFindings(isCCMs,
+		"the Outscale CCM does not find the VM, and deletes its Node as soon as that is not Ready: seconds after it joins")(w)
+	if w.Cluster.ID == "" {
+		out.Unknown = append(out.Unknown, unknownClusterID)
+	}
+	return out
 }
 
 func isOwnership(key string) bool {
@@ -98,6 +121,8 @@ func tagFindings(concerns func(string) bool, cause string) func(*World) Verdict 
 				continue
 			}
 			missing := vm.MissingTags(m.VM.Core(), want)
+			others := maps.Clone(missing)
+			maps.DeleteFunc(others, func(key, _ string) bool { return concerns(key) })
 			maps.DeleteFunc(missing, func(key, _ string) bool { return !concerns(key) })
 			if len(missing) == 0 {
 				continue
@@ -106,11 +131,15 @@ func tagFindings(concerns func(string) bool, cause string) func(*World) Verdict 
 			for _, key := range slices.Sorted(maps.Keys(missing)) {
 				texts = append(texts, fmt.Sprintf("%s is %q, want %q", key, m.VM.Tags[key], missing[key]))
 			}
+			evidence := []Evidence{{Source: "vm", Text: short(m.VM.ID + ": " + strings.Join(texts, "; "))}}
+			if len(others) > 0 {
+				names := strings.Join(slices.Sorted(maps.Keys(others)), ", ")
+				evidence = append(evidence, Evidence{Source: "vm", Text: short("also wrong: " + names)})
+			}
 			out.Findings = append(out.Findings, Finding{
-				Subject: claimRef(m, m.VM.CreatedAt), Confidence: Certain, Cause: cause,
-				Evidence: []Evidence{{Source: "vm", Text: short(m.VM.ID + ": " + strings.Join(texts, "; "))}},
-				Next:     "kubectl kpo tags " + m.Claim.Name,
-				Fix:      "the controller puts them back within a minute; if it does not, it is down, or something else removes them",
+				Subject: claimRef(m, time.Time{}), Confidence: Certain, Cause: cause,
+				Evidence: evidence, Next: "kubectl kpo tags " + m.Claim.Name,
+				Fix: "the controller puts them back within a minute; if it does not, it is down, or something else removes them",
 			})
 		}
 		return out

@@ -10,6 +10,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // worlds are the snapshots of all scenarios, alone and with a controller or a CCM that is down, and those of the screens.
@@ -29,12 +30,27 @@ func worlds(t *testing.T) map[string]*fleet.Snapshot {
 			}
 		}
 	}
-	for _, name := range []string{"sleepless", "healthy"} {
-		s, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
+	out["limit, as Karpenter says"] = troubled(func(s *fleet.Snapshot) {
+		pendingScenarios()["KPO113"].trouble(s)
+		refused(s, overLimit, 10*time.Second)
+	})
+	out["stopped VM of a NodeClaim that goes"] = troubled(func(s *fleet.Snapshot) {
+		terminating(s, 5*time.Second)
+		s.VMs[0].State = vm.StateStopped
+	})
+	files := []string{
+		filepath.Join("..", "..", "cmd", "kpo", "testdata", "sleepless.json"), filepath.Join("..", "..", "cmd", "kpo", "testdata", "healthy.json"),
+	}
+	reports, err := filepath.Glob(filepath.Join("testdata", "reports", "*.json"))
+	if err != nil || len(reports) == 0 {
+		t.Fatal("no reports", err)
+	}
+	for _, file := range append(files, reports...) {
+		s, err := fleet.Load(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[name] = s
+		out[filepath.Base(file)] = s
 	}
 	return out
 }
@@ -52,17 +68,6 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 				if len(problemsOf(diagnose.Run(s, diagnose.Checks(), names...), problem.Check)) == 0 {
 					t.Errorf("%s: doctor %s does not show %s", name, subject.Name, problem.Check)
 				}
-			}
-		}
-	}
-}
-
-func TestMachineThatIsNoReadyNodeIsNeverSettled(t *testing.T) {
-	for name, s := range worlds(t) {
-		for _, m := range s.Machines() {
-			settled := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(m)...).Settled()
-			if running := m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue; settled && !running {
-				t.Errorf("%s: there is nothing to do for %s, which is %s", name, m.Name(), m.Phase())
 			}
 		}
 	}
@@ -104,8 +109,10 @@ func TestMachinesThatStartAreUnderWay(t *testing.T) {
 	if want := []string{"1 machine is starting 12s", "1 machine is being deleted 5s"}; !slices.Equal(texts, want) || !r.Healthy() || r.Settled() {
 		t.Errorf("under way %q, want %q; healthy %v, settled %v", texts, want, r.Healthy(), r.Settled())
 	}
-	if r := diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...); !r.Settled() {
-		t.Errorf("the third machine runs, and has %+v", r.UnderWay)
+	r = diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...)
+	const want = "what you named is fine; elsewhere in the cluster: 1 machine is starting, 1 machine is being deleted (kubectl kpo doctor)"
+	if len(r.UnderWay) > 0 || !r.Healthy() || r.Settled() || r.Elsewhere == nil || r.Elsewhere.Text != want {
+		t.Errorf("the third machine runs, and has %+v, elsewhere %+v, settled %v", r.UnderWay, r.Elsewhere, r.Settled())
 	}
 }
 

@@ -6,10 +6,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
@@ -37,8 +33,12 @@ func terminateChecks() []Check {
 		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}, Find: finalizerStays},
 		{ID: "KPO506", Title: "past the grace period", Severity: Error, Needs: claims, Find: pastGrace, ExplainedBy: []string{"KPO503", "KPO504", "KPO505"}},
 		{
+			ID: "KPO508", Title: "drain blocked by two PodDisruptionBudgets", Severity: Error,
+			Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByTwoBudgets,
+		},
+		{
 			ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
-			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506"},
+			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506", "KPO508"},
 		},
 	}
 }
@@ -75,75 +75,6 @@ func (w *World) draining() []fleet.Machine {
 	return slices.DeleteFunc(w.in(fleet.PhaseTerminating), func(m fleet.Machine) bool {
 		return m.Node == nil || fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
 	})
-}
-
-func (w *World) podsOn(node string) []corev1.Pod {
-	return slices.DeleteFunc(slices.Clone(w.Pods), func(p corev1.Pod) bool {
-		return p.Spec.NodeName != node || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-	})
-}
-
-// budgetsOn are the PodDisruptionBudgets that keep a pod of the node from being evicted.
-func (w *World) budgetsOn(node string) []policyv1.PodDisruptionBudget {
-	return slices.DeleteFunc(slices.Clone(w.Budgets), func(budget policyv1.PodDisruptionBudget) bool {
-		if budget.Status.DisruptionsAllowed > 0 || budget.Spec.Selector == nil {
-			return true
-		}
-		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
-		return err != nil || !slices.ContainsFunc(w.podsOn(node), func(p corev1.Pod) bool {
-			return p.Namespace == budget.Namespace && selector.Matches(labels.Set(p.Labels)) && p.DeletionTimestamp.IsZero()
-		})
-	})
-}
-
-func budgetEvidence(budget policyv1.PodDisruptionBudget) Evidence {
-	return Evidence{Source: "pdb", Text: fmt.Sprintf("%s/%s: %d of %d wanted healthy, disruptionsAllowed=0",
-		budget.Namespace, budget.Name, budget.Status.CurrentHealthy, budget.Status.DesiredHealthy)}
-}
-
-// pinnedOn are the pods of the node that may not be disrupted.
-func (w *World) pinnedOn(node string) []string {
-	var names []string
-	for _, pod := range w.podsOn(node) {
-		if pod.Annotations[karpv1.DoNotDisruptAnnotationKey] == "true" {
-			names = append(names, pod.Namespace+"/"+pod.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func blockedByBudget(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.draining() {
-		if w.since(m.Claim.DeletionTimestamp.Time) < budgetPatience {
-			continue
-		}
-		for _, budget := range w.budgetsOn(m.Node.Name) {
-			name := budget.Namespace + "/" + budget.Name
-			f := terminating(m, "PodDisruptionBudget "+name+" allows no disruption", "let the workload become healthy, or allow a disruption in the budget")
-			f.Evidence = append(f.Evidence, budgetEvidence(budget))
-			f.Next = "kubectl get pdb -n " + budget.Namespace + " " + budget.Name + " -o yaml"
-			out.Findings = append(out.Findings, f)
-		}
-	}
-	return out
-}
-
-func blockedByAnnotation(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.draining() {
-		names := w.pinnedOn(m.Node.Name)
-		if len(names) == 0 {
-			continue
-		}
-		f := terminating(m, "a pod has the annotation karpenter.sh/do-not-disrupt: the node waits until it ends", "let the pod end, or delete it")
-		f.Evidence = append(f.Evidence, Evidence{Source: "pod", Text: short(strings.Join(names, ", "))})
-		namespace, name, _ := strings.Cut(names[0], "/")
-		f.Next = "kubectl get pod -n " + namespace + " " + name
-		out.Findings = append(out.Findings, f)
-	}
-	return out
 }
 
 func volumesAttached(w *World) Verdict {
@@ -217,6 +148,7 @@ func neverDeleted(w *World) Verdict {
 		}
 		f := terminating(m, "the NodeClaim has been going for too long", "read the events of the Node: FailedDraining names the pod")
 		f.Confidence = Possible
+		f.Evidence = append(f.Evidence, w.leftOn(m)...)
 		if m.Node != nil {
 			f.Next = "kubectl describe node " + m.Node.Name
 			if events := w.eventsOf("Node", m.Node.Name, "FailedDraining"); len(events) > 0 {

@@ -43,6 +43,11 @@ func (a activity) words() (noun, one, many string) {
 
 // underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
 func (w *World) underWay(all []*judged, names []string) []Note {
+	return notes(w.activitiesOf(all, names))
+}
+
+// activitiesOf are the things that are under way, by what they do.
+func (w *World) activitiesOf(all []*judged, names []string) map[activity][]Ref {
 	troubled := map[string]bool{}
 	for _, j := range all {
 		troubled[j.Subject.key()] = true
@@ -59,6 +64,10 @@ func (w *World) underWay(all []*judged, names []string) []Note {
 			subjects[isBlocked] = append(subjects[isBlocked], ref)
 		}
 	}
+	return subjects
+}
+
+func notes(subjects map[activity][]Ref) []Note {
 	out := []Note{}
 	for what := range activities {
 		if refs := subjects[what]; len(refs) > 0 {

@@ -56,7 +56,7 @@ func allSources() []fleet.Source {
 	return []fleet.Source{
 		fleet.SourceVMs, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceNodeClaims, fleet.SourceNodes,
 		fleet.SourceNodePools, fleet.SourceNodeClasses, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments,
-		fleet.SourceController, fleet.SourceCCM, fleet.SourceClusterUID, fleet.SourceClusterNames,
+		fleet.SourceController, fleet.SourceCCM, fleet.SourceClusterUID, fleet.SourceClusterNames, fleet.SourceCSRs,
 	}
 }
 

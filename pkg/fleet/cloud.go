@@ -96,7 +96,7 @@ func (g *gathering) matters(v VM) bool {
 		return true
 	}
 	for key := range v.Tags {
-		if id, ok := strings.CutPrefix(key, tagClusterID); ok && (g.s.Cluster.ID == "" || id == g.s.Cluster.ID || id == g.s.Cluster.CCMID) {
+		if id, ok := strings.CutPrefix(key, TagClusterID); ok && (g.s.Cluster.ID == "" || id == g.s.Cluster.ID || id == g.s.Cluster.CCMID) {
 			return true
 		}
 	}

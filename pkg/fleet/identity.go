@@ -22,8 +22,9 @@ const (
 	// controllerName is the label app.kubernetes.io/name that the chart gives to the controller.
 	controllerName = "karpenter-provider-outscale"
 	leaseName      = "karpenter-leader-election"
-	tagClusterID   = "OscK8sClusterID/"
-	tagRole        = "OscK8sRole/"
+	// TagClusterID is followed by the cluster ID of the Outscale CCM.
+	TagClusterID = "OscK8sClusterID/"
+	tagRole      = "OscK8sRole/"
 )
 
 // readController finds the controller's Deployment: it says what the cluster is called.
@@ -53,7 +54,10 @@ func (g *gathering) readController(ctx context.Context) (int, error) {
 	env := environment(found.Spec.Template.Spec)
 	if name := env("CLUSTER_NAME", "cluster-name"); name != "" {
 		g.s.Cluster.Name, g.s.Cluster.From = name, "Deployment "+w.Namespace+"/"+w.Name
-		g.s.Cluster.ID = cmp.Or(env("OSC_CLUSTER_ID", "cluster-id"), name)
+	}
+	// The controller requires the ID. One that it has from a ConfigMap or a Secret is not in its Deployment.
+	if id := env("OSC_CLUSTER_ID", "cluster-id"); id != "" {
+		g.s.Cluster.ID, g.s.Cluster.IDFrom = id, "Deployment "+w.Namespace+"/"+w.Name
 	}
 	return len(deployments.Items), nil
 }
@@ -150,12 +154,19 @@ func (g *gathering) identify(vms []VM) {
 		g.note(SourceClusterNames, 0, errors.New("--cluster-name says "+g.ClusterName+", "+c.From+" says "+c.Name))
 		return
 	case g.ClusterName != "":
-		c.Name, c.ID, c.From = g.ClusterName, cmp.Or(g.ClusterID, c.ID, g.ClusterName), "--cluster-name"
+		c.Name, c.From = g.ClusterName, "--cluster-name"
 	case c.Name == "":
 		g.inferFrom(vms)
 	}
-	if g.ClusterID != "" {
-		c.ID = g.ClusterID
+	switch {
+	case g.ClusterID != "":
+		c.ID, c.IDFrom = g.ClusterID, "--cluster-id"
+	case c.ID == "":
+		c.ID = g.inferID(vms)
+		c.IDFrom = ofOurTags
+	}
+	if c.ID == "" || c.IDFrom == c.From {
+		c.IDFrom = ""
 	}
 	if c.CCMID == "" {
 		c.CCMID, c.CCMFrom = g.controlPlaneID(vms)
@@ -167,25 +178,43 @@ func (g *gathering) identify(vms []VM) {
 	g.note(SourceClusterNames, 1, nil)
 }
 
-// inferFrom takes the names that most VMs with this cluster's UID have.
+// ofOurTags is who told what is inferred.
+const ofOurTags = "tags of VMs with this cluster's UID"
+
+// inferFrom takes the name that most VMs with this cluster's UID have.
 func (g *gathering) inferFrom(vms []VM) {
-	names, ids := map[string]int{}, map[string]int{}
-	for _, v := range vms {
-		if g.s.Cluster.UID == "" || v.Tags[vm.TagClusterUID] != g.s.Cluster.UID {
-			continue
-		}
+	names := map[string]int{}
+	for _, v := range g.withOurUID(vms) {
 		if name := v.Tags[vm.TagManagedBy]; name != "" {
 			names[name]++
 		}
+	}
+	if name := mostly(names); name != "" {
+		g.s.Cluster.Name, g.s.Cluster.From = name, ofOurTags
+	}
+}
+
+// inferID takes the cluster ID that the controller gave to the VMs of this cluster, "" where it gave several or none: the
+// name of the cluster is no ID.
+func (g *gathering) inferID(vms []VM) string {
+	ids := map[string]int{}
+	for _, v := range g.withOurUID(vms) {
 		for key := range v.Tags {
-			if id, ok := strings.CutPrefix(key, tagClusterID); ok {
+			if id, ok := strings.CutPrefix(key, TagClusterID); ok {
 				ids[id]++
 			}
 		}
 	}
-	if name := mostly(names); name != "" {
-		g.s.Cluster.Name, g.s.Cluster.ID, g.s.Cluster.From = name, cmp.Or(mostly(ids), name), "tags of VMs with this cluster's UID"
+	if len(ids) != 1 {
+		return ""
 	}
+	return mostly(ids)
+}
+
+func (g *gathering) withOurUID(vms []VM) []VM {
+	return slices.DeleteFunc(slices.Clone(vms), func(v VM) bool {
+		return g.s.Cluster.UID == "" || v.Tags[vm.TagClusterUID] != g.s.Cluster.UID
+	})
 }
 
 // controlPlaneID is the cluster ID in the tags of the control plane: what the CCM takes when it is not told another.
@@ -198,7 +227,7 @@ func (g *gathering) controlPlaneID(vms []VM) (string, string) {
 			continue
 		}
 		for key := range v.Tags {
-			if id, ok := strings.CutPrefix(key, tagClusterID); ok {
+			if id, ok := strings.CutPrefix(key, TagClusterID); ok {
 				ids[id]++
 			}
 		}

@@ -67,6 +67,7 @@ func (g *gathering) kubeSources() map[Source]func(context.Context) (int, error) 
 			return 1, err
 		},
 		SourceController: g.readController,
+		SourceCSRs:       g.readCSRs,
 		SourceCCM:        g.readCCM,
 	}
 }
@@ -123,11 +124,14 @@ func trimAttachment(attachment *storagev1.VolumeAttachment) {
 	attachment.Status.AttachmentMetadata = nil
 }
 
-// trimPod keeps who the pod is and where it runs, and nothing of what it runs.
+// trimPod keeps who the pod is, where and since when it runs, and what a drain goes by; nothing of what it runs.
 func trimPod(pod *corev1.Pod) {
 	trimMeta(&pod.ObjectMeta)
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions}
+	pod.Spec = corev1.PodSpec{
+		NodeName: pod.Spec.NodeName, Tolerations: pod.Spec.Tolerations,
+		TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
+	}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, StartTime: pod.Status.StartTime}
 }
 
 // readEvents reads what is said of Karpenter's objects, and of the pods that it cannot place.

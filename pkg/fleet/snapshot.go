@@ -77,6 +77,7 @@ type Snapshot struct {
 	Budgets     []policyv1.PodDisruptionBudget `json:"podDisruptionBudgets,omitempty"`
 	Attachments []storagev1.VolumeAttachment   `json:"volumeAttachments,omitempty"`
 	Events      []corev1.Event                 `json:"events,omitempty"`
+	CSRs        []CSR                          `json:"certificateSigningRequests,omitempty"`
 	// VMs are those that a party of this cluster may care about; OtherVMs counts the rest of the account.
 	VMs      []VM `json:"vms,omitempty"`
 	OtherVMs int  `json:"otherVMs,omitempty"`
@@ -101,6 +102,8 @@ type Cluster struct {
 	Name string `json:"name,omitempty"`
 	ID   string `json:"id,omitempty"`
 	From string `json:"from,omitempty"`
+	// IDFrom says who told the ID, where that is another one. An ID that is not known is empty: it need not be the name.
+	IDFrom string `json:"idFrom,omitempty"`
 	// UID is that of the namespace kube-system.
 	UID string `json:"uid,omitempty"`
 	// CCMID is the cluster ID that the CCM looks for; CCMFrom says who told it.
@@ -145,7 +148,7 @@ type VM struct {
 	Protected      bool              `json:"protected,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
 	CreatedAt      time.Time         `json:"createdAt,omitzero"`
-	// EURPerHour is 0 where the price is not known. Volumes are not in it.
+	// EURPerHour is the price of the type, 0 where that is not known. What the VM costs is Price.
 	EURPerHour float64 `json:"eurPerHour,omitempty"`
 }
 
@@ -159,6 +162,15 @@ func (v VM) Core() vm.VM {
 
 // Gone reports whether the VM is terminated: it is listed for a while, and exists no more.
 func (v VM) Gone() bool { return v.State == vm.StateTerminated }
+
+// Price returns what the VM costs per hour without its volumes, and false where that is not known. A stopped VM is not
+// billed (src/oapi/vms.rs of osc-cost counts running, stopping and shutting-down).
+func (v VM) Price() (eurPerHour float64, known bool) {
+	if v.State == vm.StateStopped || v.Gone() {
+		return 0, true
+	}
+	return v.EURPerHour, v.EURPerHour > 0
+}
 
 // Quota is one limit of the account. Max 0 means that there is none.
 type Quota struct {

@@ -23,6 +23,9 @@ func Load(path string) (*Snapshot, error) {
 		return nil, fmt.Errorf("reading the snapshot %q: it is %q of %q, want Snapshot of %s", path, s.Kind, s.APIVersion, APIVersion)
 	}
 	s.CheckAccount() // the file may be of a kpo that did not
+	if _, known := s.Sources[SourceCSRs]; !known && len(s.Sources) > 0 {
+		s.Sources[SourceCSRs] = SourceStatus{State: StateSkipped, Reason: "the file is of a kpo that did not read them"}
+	}
 	s.mask()
 	return s, nil
 }

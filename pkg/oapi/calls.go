@@ -21,6 +21,14 @@ func (c *Client) DeleteVms(ctx context.Context, ids []string) (osc.DeleteVmsResp
 	})
 }
 
+// TryDeleteVms asks whether DeleteVms would be accepted, and deletes nothing.
+func (c *Client) TryDeleteVms(ctx context.Context, ids []string) error {
+	_, err := call(ctx, c, "DeleteVms", func(ctx context.Context) (osc.DeleteVmsResponse, *http.Response, error) {
+		return c.sdk.VmApi.DeleteVms(ctx).DeleteVmsRequest(osc.DeleteVmsRequest{VmIds: ids, DryRun: new(true)}).Execute()
+	})
+	return err
+}
+
 // RebootVms reboots VMs. It has no idempotency key: an attempt whose outcome is unknown is never repeated here, see
 // IsOutcomeUnknown.
 func (c *Client) RebootVms(ctx context.Context, ids []string) error {

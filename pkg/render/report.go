@@ -34,7 +34,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
-		fmt.Fprintln(to, "> "+p.Next)
+		fmt.Fprintln(to, "> "+p.Next+warning(p))
 	}
 	t.notChecked(to, r)
 	if r.Healthy() {
@@ -46,7 +46,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 // underWay prints what is neither wrong nor done.
 func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 	const most = 3
-	for _, note := range r.UnderWay {
+	for _, note := range r.Notes() {
 		text := note.Text
 		if !note.Since.IsZero() {
 			text += " (" + t.Age(note.Since) + ")"
@@ -191,8 +191,16 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 	if p.Fix != "" {
 		t.part(to, "fix", p.Fix)
 	}
-	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(p.Next))
+	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(p.Next)+warning(p))
 	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
+}
+
+// warning marks a command that writes. It is a comment of the shell: the line can be pasted as it is.
+func warning(p diagnose.Problem) string {
+	if p.Writes {
+		return "  # changes the cluster"
+	}
+	return ""
 }
 
 func (t *Theme) deadline(p diagnose.Problem) string {
@@ -230,7 +238,7 @@ func (t *Theme) part(to io.Writer, name, text string) {
 
 // rest prints what was not checked and what passed.
 func (t *Theme) rest(to io.Writer, r diagnose.Report) {
-	if len(r.NotChecked) > 0 || len(r.UnderWay) > 0 && !r.Healthy() {
+	if len(r.NotChecked) > 0 || len(r.Notes()) > 0 && !r.Healthy() {
 		fmt.Fprintln(to)
 	}
 	t.notChecked(to, r)

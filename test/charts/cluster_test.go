@@ -391,10 +391,13 @@ func viewerRights(t *testing.T, c *cluster) {
 		"get,list,watch nodepools.karpenter.sh", "get,list,watch nodeclaims.karpenter.sh", "get,list,watch outscalenodeclasses.karpenter.outscale.com",
 		"get,list,watch nodes", "get,list,watch pods any", "get,list events any", "get namespaces /kube-system",
 		"get,list poddisruptionbudgets.policy any", "get,list volumeattachments.storage.k8s.io",
+		"list certificatesigningrequests.certificates.k8s.io",
 		"get,list deployments.apps", "get,list daemonsets.apps", "get leases.coordination.k8s.io karpenter/karpenter-leader-election",
 	)
 	questions := []string{"get,list secrets any", "get secrets kube-system/talos-worker", "get pods/log any", "create pods/exec any", "list configmaps any"}
-	for _, resource := range []string{"nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "outscalenodeclasses.karpenter.outscale.com", "nodes", "pods"} {
+	for _, resource := range []string{"nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "outscalenodeclasses.karpenter.outscale.com", "nodes", "pods",
+		"certificatesigningrequests.certificates.k8s.io",
+	} {
 		questions = append(questions, "create,update,patch,delete,deletecollection "+resource+" any")
 	}
 	denied(t, kube, questions...)

@@ -64,7 +64,7 @@ func TestKpoNamesWhyMachinesDoNotJoin(t *testing.T) {
 
 	t.Run("wrong bootstrap token", func(t *testing.T) {
 		w.in(t).broken("bootstrap-token", func(s *situation) {
-			s.diagnosed([]string{"KPO207"}, []string{badToken}, "the bootstrap token is refused or expired", "kubectl kpo console "+badToken)
+			s.diagnosed([]string{"KPO207"}, []string{badToken}, "refuses the bootstrap token", "kubectl kpo console "+badToken)
 			s.kpo(1, []string{"console", badToken}, "node ready stopped here: join.token", "No valid client certificate is found")
 			s.nothingLeaks()
 		})

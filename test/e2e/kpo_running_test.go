@@ -162,7 +162,7 @@ func killedOutside(w *world) {
 		w.t.Fatalf("VM %s cannot be killed", id)
 	}
 	w.broken("vm-killed", func(s *situation) {
-		s.diagnosed([]string{"KPO402"}, nil, "VM gone, Node still there", "and Karpenter did not do it", "kubectl delete nodeclaim "+claim)
+		s.diagnosed([]string{"KPO402"}, nil, "VM gone, Node still there", "and Karpenter did not do it", "kubectl get nodeclaim "+claim)
 		s.nothingLeaks()
 	})
 }

@@ -1,0 +1,91 @@
+package diagnose_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+const (
+	joins  = certificatesv1.KubeAPIServerClientKubeletSignerName
+	serves = certificatesv1.KubeletServingSignerName
+	// dies is the line of a kubelet without a certificate, refusedToken that of one whose token is refused.
+	dies         = `[talos] service[kubelet](Waiting): task "kubelet" failed: exit code 1 (last log "No valid client certificate is found and the server is responsive, exiting")`
+	refusedToken = `[talos] service[kubelet](Waiting): task "kubelet" failed: exit code 1 (last log "cannot create certificate signing request: Unauthorized")`
+)
+
+func request(node, signer string, state fleet.CSRStatus, age time.Duration) fleet.CSR {
+	return fleet.CSR{
+		Name: "csr-" + node, Signer: signer, Requestor: "system:bootstrap:abcdef", Node: node, Status: state,
+		CreatedAt: ago(age), ChangedAt: ago(age),
+	}
+}
+
+func certificateScenarios() map[string]scenario {
+	waits := func(node string, state fleet.CSRStatus, age time.Duration) func(*fleet.Snapshot) {
+		return func(s *fleet.Snapshot) {
+			booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)"))
+			s.CSRs = []fleet.CSR{request(node, joins, state, age)}
+		}
+	}
+	serving := func(state fleet.CSRStatus, age time.Duration) func(*fleet.Snapshot) {
+		return func(s *fleet.Snapshot) { s.CSRs = []fleet.CSR{request("default-7xk2p", serves, state, age)} }
+	}
+	return map[string]scenario{
+		"KPO213": {waits("default-7xk2p", fleet.CSRPending, 3*time.Minute), waits("default-7xk2p", fleet.CSRPending, 10*time.Second)},
+		"KPO218": {serving(fleet.CSRPending, 3*time.Minute), serving(fleet.CSRIssued, 3*time.Minute)},
+	}
+}
+
+func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
+	for name, c := range map[string]struct {
+		line       string
+		csrs       []fleet.CSR
+		unread     bool
+		check      string
+		confidence diagnose.Confidence
+		says, not  string
+	}{
+		"refused":              {refusedToken, nil, false, "KPO207", diagnose.Certain, "refuses the bootstrap token", "approve"},
+		"refused, unread":      {refusedToken, nil, true, "KPO207", diagnose.Certain, "refuses the bootstrap token", "approve"},
+		"no request":           {dies, nil, false, "KPO207", diagnose.Likely, "refuses the bootstrap token", "approve"},
+		"unread":               {dies, nil, true, "KPO207", diagnose.Likely, "", ""},
+		"of another machine":   {dies, []fleet.CSR{request("other", joins, fleet.CSRPending, 3*time.Minute)}, false, "KPO207", diagnose.Likely, "", "approve"},
+		"of an earlier one":    {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRPending, time.Hour)}, false, "KPO207", diagnose.Likely, "", "approve"},
+		"pending":              {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRPending, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "not approved", "token"},
+		"denied":               {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRDenied, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "denied", "token"},
+		"approved, not signed": {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRApproved, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "not signed", "token"},
+		"issued":               {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRIssued, 3*time.Minute)}, false, "KPO207", diagnose.Possible, "", ""},
+	} {
+		s := troubled(func(s *fleet.Snapshot) { booting(s, 10*time.Minute, console(c.line)); s.CSRs = c.csrs })
+		if c.unread {
+			blind(s, fleet.SourceCSRs)
+		}
+		r := diagnose.Run(s, diagnose.Checks())
+		if len(r.Problems) != 1 {
+			t.Errorf("%s: %+v, want one problem", name, r.Problems)
+			continue
+		}
+		p := r.Problems[0]
+		wrong := c.not != "" && strings.Contains(p.Cause, c.not)
+		if p.Check != c.check || p.Confidence != c.confidence || !strings.Contains(p.Cause, c.says) || wrong || c.unread != r.Blind() {
+			t.Errorf("%s: %s %s %q, blind %v; want %s %s %q", name, p.Check, p.Confidence, p.Cause, r.Blind(), c.check, c.confidence, c.says)
+		}
+	}
+}
+
+func TestAFileWithoutCertificateRequestsIsNotJudgedByThem(t *testing.T) {
+	r := diagnose.Run(reported(t, "s21b_dnd_static"), diagnose.Checks())
+	var not []string
+	for _, n := range r.NotChecked {
+		not = append(not, n.Check)
+	}
+	if strings.Join(not, " ") != "KPO213 KPO218" || r.Blind() {
+		t.Errorf("not checked %v, blind %v", not, r.Blind())
+	}
+}

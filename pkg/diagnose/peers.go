@@ -1,0 +1,71 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// sameTime is how far apart NodeClaims may be made to be taken for one wave.
+const sameTime = 15 * time.Minute
+
+// peers are the NodeClaims that boot, of one NodeClass and about one age.
+type peers struct {
+	causes map[string]bootlog.Finding
+	// read have a console that was read, shown one that shows a cause, and unread none.
+	read, shown, unread int
+}
+
+// peersOf counts what the consoles show that were read of the wave of a NodeClaim.
+func (w *World) peersOf(m fleet.Machine, booting []fleet.Machine) peers {
+	p := peers{causes: map[string]bootlog.Finding{}}
+	for _, other := range booting {
+		if classOf(other) != classOf(m) || other.CreatedAt().Sub(m.CreatedAt()).Abs() > sameTime || other.VM == nil {
+			continue
+		}
+		boot, read := w.boots[other.VM.ID]
+		if !read {
+			p.unread++
+			continue
+		}
+		p.read++
+		if cause, found := boot.Cause(); found {
+			p.shown++
+			p.causes[cause.ID] = cause
+		}
+	}
+	return p
+}
+
+func classOf(m fleet.Machine) string {
+	if m.Claim == nil || m.Claim.Spec.NodeClassRef == nil {
+		return ""
+	}
+	return m.Claim.Spec.NodeClassRef.Name
+}
+
+// likeItsPeers adds what the consoles of its wave show to a NodeClaim whose own was not read: not more than some are.
+func (w *World) likeItsPeers(f *Finding, m fleet.Machine, booting []fleet.Machine) {
+	const enough = 3
+	if m.VM == nil {
+		return
+	}
+	if _, read := w.boots[m.VM.ID]; read {
+		return
+	}
+	p := w.peersOf(m, booting)
+	if p.read < enough || p.shown < p.read || len(p.causes) != 1 {
+		return
+	}
+	for _, cause := range p.causes {
+		others := fmt.Sprintf("the other %d share NodeClass and age", p.unread)
+		if p.unread == 1 {
+			others = "the other one shares NodeClass and age"
+		}
+		f.Confidence, f.Fix = Likely, cause.Remedy
+		f.Evidence = append([]Evidence{{Source: "console", Text: fmt.Sprintf("%d of %d consoles read show %s: %s; %s",
+			p.shown, p.read, symptomOf(cause.ID), cause.Diagnosis, others)}}, f.Evidence...)
+	}
+}

@@ -1,0 +1,141 @@
+package diagnose_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
+	for name, s := range worlds(t) {
+		whole := diagnose.Run(s, diagnose.Checks())
+		for _, m := range s.Machines() {
+			well := m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue
+			if s.Why(fleet.SourceVMs) == "" {
+				well = well && m.VM != nil && (m.VM.State == vm.StateRunning || m.VM.State == vm.StatePending)
+			}
+			if !well && whole.Settled() {
+				t.Errorf("%s: %s is %s, and there is nothing to do", name, m.Name(), m.Phase())
+			}
+			if !well && diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(m)...).Settled() {
+				t.Errorf("%s: %s is %s, and there is nothing to do for it", name, m.Name(), m.Phase())
+			}
+		}
+		for _, pod := range s.Pods {
+			waits := pod.Spec.NodeName == "" && pod.Status.Phase == corev1.PodPending
+			if waits && (whole.Settled() || diagnose.Run(s, diagnose.Checks(), pod.Namespace+"/"+pod.Name).Settled()) {
+				t.Errorf("%s: pod %s is pending, and there is nothing to do", name, pod.Name)
+			}
+		}
+	}
+}
+
+// whatIsCertain are the sources of evidence on which a check that may be certain rests. A check that is not here is never
+// certain: other causes show the same.
+func whatIsCertain() map[string][]string {
+	return map[string][]string{
+		// Conditions and events of the controllers themselves: they say why.
+		"KPO101": {"class"}, "KPO102": {"event"}, "KPO103": {"event", "quotas"}, "KPO104": {"claim"}, "KPO105": {"class"},
+		"KPO106": {"event"}, "KPO107": {"event"}, "KPO108": {"claim"}, "KPO111": {"event"}, "KPO113": {"event", "pods"},
+		"KPO114": {"pool"}, "KPO115": {"event"},
+		// What a NodePool names, and that there is none.
+		"KPO109": {"pool"}, "KPO116": {},
+		// The state of the VM.
+		"KPO201": {"vm"}, "KPO412": {"vm"}, "KPO402": {"claim"}, "KPO504": {"vm"},
+		// A line of the console that has one cause.
+		"KPO202": {"console"}, "KPO204": {"console"}, "KPO205": {"console"}, "KPO206": {"console"},
+		"KPO207": {"console"}, "KPO208": {"console"}, "KPO209": {"console"}, "KPO214": {"console"}, "KPO215": {"console"},
+		"KPO213": {"csr"}, "KPO218": {"csr"},
+		// What two objects say of each other.
+		"KPO211": {"node"}, "KPO212": {"node"}, "KPO405": {"vm"}, "KPO406": {"vm"}, "KPO407": {"vm"}, "KPO604": {"vm"},
+		"KPO608": {"ccm", "controller"},
+		// Conditions of the NodeClaim and of the Node.
+		"KPO301": {"claim", "node"}, "KPO302": {"claim"}, "KPO304": {"claim"}, "KPO305": {"claim", "node"},
+		"KPO401": {"node"}, "KPO411": {"node"}, "KPO403": {"claim"}, "KPO404": {"claim", "event"},
+		"KPO408": {"event"}, "KPO409": {"claim"}, "KPO410": {"claim"},
+		// What blocks a drain by the rules of the eviction API.
+		"KPO501": {"pdb", "pod"}, "KPO502": {"pod"}, "KPO508": {"pdb", "pod"}, "KPO503": {"claim", "volumes"}, "KPO506": {"claim"},
+		"KPO603": {"workload"}, "KPO609": {"workload"},
+	}
+}
+
+func TestCertaintyRestsOnItsEvidence(t *testing.T) {
+	certain := map[string]bool{}
+	for name, s := range worlds(t) {
+		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
+			if p.Confidence != diagnose.Certain {
+				continue
+			}
+			certain[p.Check] = true
+			sources, ok := whatIsCertain()[p.Check]
+			if !ok {
+				t.Errorf("%s: %s is certain, and nothing says by what: %s", name, p.Check, p.Cause)
+			}
+			for _, source := range sources {
+				if !slices.ContainsFunc(p.Evidence, func(e diagnose.Evidence) bool { return e.Source == source }) {
+					t.Errorf("%s: %s is certain without evidence of %s: %+v", name, p.Check, source, p.Evidence)
+				}
+			}
+		}
+	}
+	for id := range whatIsCertain() {
+		if !certain[id] {
+			t.Errorf("%s is never certain: take it off the table", id)
+		}
+	}
+}
+
+func TestEveryCheckHasATroubleAndANearMiss(t *testing.T) {
+	all := scenarios()
+	for _, check := range diagnose.Checks() {
+		if s := all[check.ID]; s.trouble == nil || s.nearMiss == nil {
+			t.Errorf("%s lacks a scenario", check.ID)
+		}
+		delete(all, check.ID)
+	}
+	for id := range all {
+		t.Errorf("%s has a scenario, and is no check", id)
+	}
+}
+
+func TestNothingGoesOnForTheAgeOfAThing(t *testing.T) {
+	for name, s := range worlds(t) {
+		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
+			for _, subject := range p.Subjects {
+				if p.Check == "KPO404" {
+					continue // the node of the scenario drifts since it was made
+				}
+				if ageOf(s, subject) {
+					t.Errorf("%s: %s began when %s was made", name, p.Check, subject.Name)
+				}
+			}
+		}
+	}
+}
+
+// ageOf reports whether the trouble is as old as a thing that ran well before: the machines of the scenarios are an hour
+// old, and troubled for minutes.
+func ageOf(s *fleet.Snapshot, subject diagnose.Ref) bool {
+	for _, m := range s.Machines() {
+		if subject.Kind == "NodePool" || m.VM == nil || !slices.Contains(diagnose.NamesOf(m), subject.Name) || m.Phase() == fleet.PhaseRegistering {
+			continue
+		}
+		if subject.Since.Equal(m.VM.CreatedAt) || m.Node != nil && m.Phase() != fleet.PhaseInitializing && subject.Since.Equal(m.Node.CreationTimestamp.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestJSONInJSONIsReadable(t *testing.T) {
+	found := problemsOf(diagnose.Run(troubled(bootScenarios()["KPO208"].trouble), diagnose.Checks()), "KPO208")
+	if len(found) != 1 || !strings.Contains(found[0].Evidence[0].Text, `unknown field "maxPodz"`) {
+		t.Errorf("%+v", found)
+	}
+}
