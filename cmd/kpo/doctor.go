@@ -52,6 +52,7 @@ func newDoctor(a *app) *cobra.Command {
 func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
 	var named, others []string
 	for _, arg := range args {
+		arg = bare(arg)
 		if _, err := fleet.Find(s.Machines(), arg); err != nil && diagnose.Knows(s, arg) {
 			others = append(others, arg)
 			continue
@@ -63,6 +64,10 @@ func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string,
 }
 
 func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {
+	if o.format == formatName {
+		printNames(a.streams.Out, subjectsOf(report))
+		return nil
+	}
 	if !o.forPeople() {
 		content := struct {
 			diagnose.Report
@@ -83,7 +88,7 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 	}
 	t.Report(a.streams.Out, s, report)
 	for _, m := range machines {
-		fmt.Fprintf(a.streams.Out, "\n%s  %s\n", t.Bold(m.Name()), stageLine(t, m))
+		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(m.Name())+"  "+stageLine(t, m), t.Width, 4))
 	}
 	return nil
 }
@@ -107,13 +112,13 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 		}
 	}
 	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == fleet.PhaseRebooting {
-		parts = append(parts, "rebooting since "+t.Age(rebooting.LastTransitionTime.Time)+" ("+rebooting.Reason+")")
+		parts = append(parts, "rebooting for "+t.Age(rebooting.LastTransitionTime.Time)+" ("+rebooting.Reason+")")
 	}
 	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); fleet.IsTrue(disrupted) {
 		parts = append(parts, "disrupted as "+disruptionText(disrupted.Reason))
 	}
 	if !m.Claim.DeletionTimestamp.IsZero() {
-		parts = append(parts, "deleting since "+t.Age(m.Claim.DeletionTimestamp.Time))
+		parts = append(parts, "deleting for "+t.Age(m.Claim.DeletionTimestamp.Time))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
-		fmt.Fprintln(to, "> "+p.Next)
+		fmt.Fprintln(to, "> "+t.text(p.Next))
 	}
 	t.notChecked(to, r)
 	if r.Healthy() {
@@ -53,12 +54,12 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 		}
 		var names []string
 		for _, subject := range note.Subjects {
-			names = append(names, subject.Name)
+			names = append(names, t.text(subject.Name))
 		}
 		if more := len(names) - most; more > 0 && !t.Wide {
 			names = append(names[:most], fmt.Sprintf("and %d more (-o wide)", more))
 		}
-		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+text+": "+strings.Join(names, ", "), t.Width, 4))
+		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+t.text(text)+": "+strings.Join(names, ", "), t.Width, 4))
 	}
 }
 
@@ -67,27 +68,23 @@ func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
 		t.ourVMs(s),
 	}
-	text := fmt.Sprintf("%s | %s | %s", t.Scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
-	fmt.Fprintln(to, Wrap(text, t.Width, 2))
+	all := append(t.scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
+	fmt.Fprintln(to, Bar(t.Width, all...))
 }
 
 // Scope names what is looked at: who has three clusters and as many accounts must see which ones these are.
-func (t *Theme) Scope(s *fleet.Snapshot) string {
-	name := s.Cluster.Name
-	if name == "" {
-		name = "cluster without a known name"
-	}
+func (t *Theme) Scope(s *fleet.Snapshot) string { return Bar(t.Width, t.scope(s)...) }
+
+func (t *Theme) scope(s *fleet.Snapshot) []string {
+	name := t.Bold(cmp.Or(t.text(s.Cluster.Name), "(cluster name unknown)"))
 	if s.Access == (fleet.Access{}) {
-		return t.Bold(name) // a file of a kpo that did not note it
+		return []string{name} // a file of a kpo that did not note it
 	}
-	account := s.Access.Account()
-	if account == "" {
-		account = "no Outscale account"
-	}
+	account := cmp.Or(s.Access.Account(), "no Outscale account")
 	if s.Access.Context != "" {
 		account = "context " + s.Access.Context + ", " + account
 	}
-	return t.Bold(name) + " | " + account
+	return []string{name, t.text(account)}
 }
 
 func ours(s *fleet.Snapshot) int {
@@ -100,7 +97,7 @@ func ours(s *fleet.Snapshot) int {
 	return n
 }
 
-// ourVMs counts the VMs of the cluster. Which of the account's they are, its name and the NodeClaims tell.
+// ourVMs counts the VMs of the cluster. Its name and the NodeClaims say which of the account's these are.
 func (t *Theme) ourVMs(s *fleet.Snapshot) string {
 	for _, needed := range []fleet.Source{fleet.SourceClusterNames, fleet.SourceNodeClaims, fleet.SourceNodes} {
 		if s.Why(needed) != "" {
@@ -135,30 +132,27 @@ func (t *Theme) summary(to io.Writer, r diagnose.Report) {
 }
 
 func (t *Theme) healthy(r diagnose.Report) string {
-	which := "all checks"
+	text := "no problems found"
 	if len(r.NotChecked) > 0 {
-		which = "all checks that were made"
+		text = "no problems found in what was checked"
 	}
-	if !r.Settled() {
-		return fmt.Sprintf("%s %s passed", t.Symbol(MarkOK), which)
+	if r.Settled() {
+		text += ", nothing to do"
 	}
-	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), which)
+	return t.Line(MarkOK, text)
 }
 
 func (t *Theme) headline(p diagnose.Problem) string {
-	mark, word := MarkWarning, "WARN"
+	mark := MarkWarning
 	if p.Severity == diagnose.Error {
-		mark, word = MarkError, "ERROR"
-	}
-	text := fmt.Sprintf("%s %s  %s: %s", word, p.Check, p.Title, subjects(p.Subjects))
-	if t.ASCII {
-		text = strings.TrimPrefix(text, word+" ") // the symbol is the word already
+		mark = MarkError
 	}
 	detail := string(p.Confidence)
 	if oldest := p.Subjects[0].Since; !oldest.IsZero() {
 		detail = t.Age(oldest) + ", " + detail
 	}
-	return fmt.Sprintf("%s %s  (%s)", t.Symbol(mark), t.Paint(mark, text), detail)
+	line := t.Line(mark, fmt.Sprintf("%s  %s: %s", p.Check, p.Title, subjects(p.Subjects)))
+	return Wrap(fmt.Sprintf("%s  (%s)", line, detail), t.Width, 4)
 }
 
 func subjects(refs []diagnose.Ref) string {
@@ -179,11 +173,11 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 		if i == 0 {
 			name = "evidence"
 		}
-		text := e.Text
+		text := t.text(e.Text)
 		if !e.At.IsZero() {
 			text = e.At.Format("15:04:05Z") + " " + text
 		}
-		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, e.Source, Wrap(text, t.Width, label+source))
+		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, t.text(e.Source), Wrap(text, t.Width, label+source))
 	}
 	if !p.Deadline.IsZero() {
 		t.part(to, "deadline", t.deadline(p))
@@ -191,7 +185,7 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 	if p.Fix != "" {
 		t.part(to, "fix", p.Fix)
 	}
-	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(p.Next))
+	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(t.text(p.Next)))
 	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
 }
 
@@ -210,9 +204,9 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 		shown = refs[:most]
 	}
 	for _, ref := range shown {
-		line := "    " + ref.Name
+		line := "    " + t.text(ref.Name)
 		if ref.VM != "" && ref.VM != ref.Name {
-			line += "  " + ref.VM
+			line += "  " + t.text(ref.VM)
 		}
 		if !ref.Since.IsZero() {
 			line += "  " + t.Age(ref.Since)
@@ -225,7 +219,7 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 }
 
 func (t *Theme) part(to io.Writer, name, text string) {
-	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(text, t.Width, label))
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(t.text(text), t.Width, label))
 }
 
 // rest prints what was not checked and what passed.
@@ -239,10 +233,10 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 		return
 	}
 	if t.Wide {
-		fmt.Fprintf(to, "%s passed: %s\n", t.Symbol(MarkOK), strings.Join(r.Passed, " "))
+		fmt.Fprintln(to, Wrap(t.Line(MarkOK, "passed: "+strings.Join(r.Passed, " ")), t.Width, 4))
 		return
 	}
-	fmt.Fprintf(to, "%s nothing else found\n", t.Symbol(MarkOK))
+	fmt.Fprintln(to, t.Line(MarkOK, "no other problems found"))
 }
 
 func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
@@ -251,7 +245,7 @@ func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 		if len(n.checks) > checksAtMost && !t.Wide {
 			checks = "several checks"
 		}
-		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, n.reason), t.Width, 4))
+		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.text(n.reason)), t.Width, 4))
 	}
 }
 
