@@ -4,12 +4,10 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/karpenter/pkg/utils/resources"
 )
 
-// SourceUsage is all pods that run. It is read only when Inputs ask for it: there are many.
+// SourceUsage is all pods of the cluster. It is read only when Inputs ask for it: there are many.
 const SourceUsage Source = "pods of all nodes"
 
 // Usage is what the pods of a Node request, counted as Karpenter counts when it looks for a smaller Node.
@@ -36,9 +34,7 @@ func (g *gathering) readUsage(ctx context.Context) {
 		}
 	}
 	g.read(ctx, SourceUsage, func(ctx context.Context) (int, error) {
-		// The API server leaves out what has ended, as far as it can filter by field.
-		running := client.MatchingFieldsSelector{Selector: fields.ParseSelectorOrDie("status.phase!=Succeeded,status.phase!=Failed")}
-		count, err := list(ctx, g.Kube, &corev1.PodList{}, take, running)
+		count, err := list(ctx, g.Kube, &corev1.PodList{}, take)
 		if err == nil {
 			g.s.Usage = usage
 		}
