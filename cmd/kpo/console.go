@@ -224,8 +224,8 @@ func vmOf(m fleet.Machine) string {
 
 func (a *app) printConsole(view consoleView, target string) {
 	t := a.theme(nil, nil)
-	target = bare(target)
-	fmt.Fprintln(a.streams.Out, render.Wrap(fmt.Sprintf("%s  console of %s, %s", t.Bold(target), view.VM, render.Count(view.Report.Lines, "line")), t.Width, 2))
+	target = t.Text(bare(target))
+	fmt.Fprintln(a.streams.Out, render.Wrap(fmt.Sprintf("%s  console of %s, %s", t.Bold(target), t.Text(view.VM), render.Count(view.Report.Lines, "line")), t.Width, 2))
 	if view.Report.Truncated && view.Report.Lines > 0 {
 		fmt.Fprintln(a.streams.Out, "the start is missing: Outscale keeps the last 64 KiB")
 	}
@@ -246,9 +246,9 @@ func (a *app) printConsole(view consoleView, target string) {
 	case view.Report.Lines == 0:
 		fmt.Fprintln(a.streams.Out, render.Wrap("the console is empty so far: the VM does not boot, or the OMI has no console=ttyS0", t.Width, 2))
 	case bad:
-		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(cause.Diagnosis+" ("+cause.ID+")", t.Width, 8))
-		fmt.Fprintf(a.streams.Out, "line    %s\n", render.Wrap(cause.Text, t.Width, 8))
-		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(cause.Remedy, t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(t.Text(cause.Diagnosis)+" ("+cause.ID+")", t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "line    %s\n", render.Wrap(t.Text(cause.Text), t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(t.Text(cause.Remedy), t.Width, 8))
 	case view.lives():
 		fmt.Fprintln(a.streams.Out, t.Line(render.MarkOK, "no known error on the console"))
 	default:

@@ -88,7 +88,7 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 	}
 	t.Report(a.streams.Out, s, report)
 	for _, m := range machines {
-		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(m.Name())+"  "+stageLine(t, m), t.Width, 4))
+		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(t.Text(m.Name()))+"  "+stageLine(t, m), t.Width, 4))
 	}
 	return nil
 }
@@ -106,16 +106,16 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 			after := condition.LastTransitionTime.Sub(m.Claim.CreationTimestamp.Time)
 			parts = append(parts, stage+" "+t.Symbol(render.MarkOK)+" "+render.Duration(after))
 		case condition.Status == "False":
-			parts = append(parts, stage+" "+t.Symbol(render.MarkError)+" "+condition.Reason)
+			parts = append(parts, stage+" "+t.Symbol(render.MarkError)+" "+t.Text(condition.Reason))
 		default:
-			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+condition.Reason))
+			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+t.Text(condition.Reason)))
 		}
 	}
 	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == fleet.PhaseRebooting {
-		parts = append(parts, "rebooting for "+t.Age(rebooting.LastTransitionTime.Time)+" ("+rebooting.Reason+")")
+		parts = append(parts, "rebooting for "+t.Age(rebooting.LastTransitionTime.Time)+" ("+t.Text(rebooting.Reason)+")")
 	}
 	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); fleet.IsTrue(disrupted) {
-		parts = append(parts, "disrupted as "+disruptionText(disrupted.Reason))
+		parts = append(parts, "disrupted as "+t.Text(disruptionText(disrupted.Reason)))
 	}
 	if !m.Claim.DeletionTimestamp.IsZero() {
 		parts = append(parts, "deleting for "+t.Age(m.Claim.DeletionTimestamp.Time))

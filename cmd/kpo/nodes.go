@@ -174,7 +174,11 @@ func (a *app) printNodes(o *output, s *fleet.Snapshot, rows []row) error {
 		return nil
 	}
 	table(a, t, columns, rows)
-	a.remark(t, footer(s, rows)...)
+	parts := footer(s, rows)
+	for i := range parts {
+		parts[i] = t.Text(parts[i])
+	}
+	a.remark(t, parts...)
 	return nil
 }
 

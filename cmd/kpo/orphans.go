@@ -106,7 +106,7 @@ func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftov
 	t := a.theme(s, o)
 	a.scope(t, s)
 	if !t.NoHeaders {
-		a.remark(t, fmt.Sprintf("scope   tag %s=%s, cluster UID %s", vm.TagManagedBy, s.Cluster.Name, s.Cluster.UID))
+		a.remark(t, fmt.Sprintf("scope   tag %s=%s, cluster UID %s", vm.TagManagedBy, t.Text(s.Cluster.Name), t.Text(s.Cluster.UID)))
 	}
 	if len(found) == 0 {
 		a.remark(t, t.Line(render.MarkOK, "every VM of the cluster has a NodeClaim"))

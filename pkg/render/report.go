@@ -35,7 +35,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
-		fmt.Fprintln(to, "> "+t.text(p.Next))
+		fmt.Fprintln(to, "> "+t.Text(p.Next))
 	}
 	t.notChecked(to, r)
 	if r.Healthy() {
@@ -54,12 +54,12 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 		}
 		var names []string
 		for _, subject := range note.Subjects {
-			names = append(names, t.text(subject.Name))
+			names = append(names, t.Text(subject.Name))
 		}
 		if more := len(names) - most; more > 0 && !t.Wide {
 			names = append(names[:most], fmt.Sprintf("and %d more (-o wide)", more))
 		}
-		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+t.text(text)+": "+strings.Join(names, ", "), t.Width, 4))
+		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+t.Text(text)+": "+strings.Join(names, ", "), t.Width, 4))
 	}
 }
 
@@ -76,7 +76,7 @@ func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 func (t *Theme) Scope(s *fleet.Snapshot) string { return Bar(t.Width, t.scope(s)...) }
 
 func (t *Theme) scope(s *fleet.Snapshot) []string {
-	name := t.Bold(cmp.Or(t.text(s.Cluster.Name), "(cluster name unknown)"))
+	name := t.Bold(cmp.Or(t.Text(s.Cluster.Name), "(cluster name unknown)"))
 	if s.Access == (fleet.Access{}) {
 		return []string{name} // a file of a kpo that did not note it
 	}
@@ -84,7 +84,7 @@ func (t *Theme) scope(s *fleet.Snapshot) []string {
 	if s.Access.Context != "" {
 		account = "context " + s.Access.Context + ", " + account
 	}
-	return []string{name, t.text(account)}
+	return []string{name, t.Text(account)}
 }
 
 func ours(s *fleet.Snapshot) int {
@@ -173,11 +173,11 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 		if i == 0 {
 			name = "evidence"
 		}
-		text := t.text(e.Text)
+		text := t.Text(e.Text)
 		if !e.At.IsZero() {
 			text = e.At.Format("15:04:05Z") + " " + text
 		}
-		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, t.text(e.Source), Wrap(text, t.Width, label+source))
+		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, t.Text(e.Source), Wrap(text, t.Width, label+source))
 	}
 	if !p.Deadline.IsZero() {
 		t.part(to, "deadline", t.deadline(p))
@@ -185,7 +185,7 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 	if p.Fix != "" {
 		t.part(to, "fix", p.Fix)
 	}
-	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(t.text(p.Next)))
+	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(t.Text(p.Next)))
 	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
 }
 
@@ -204,9 +204,9 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 		shown = refs[:most]
 	}
 	for _, ref := range shown {
-		line := "    " + t.text(ref.Name)
+		line := "    " + t.Text(ref.Name)
 		if ref.VM != "" && ref.VM != ref.Name {
-			line += "  " + t.text(ref.VM)
+			line += "  " + t.Text(ref.VM)
 		}
 		if !ref.Since.IsZero() {
 			line += "  " + t.Age(ref.Since)
@@ -219,7 +219,7 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 }
 
 func (t *Theme) part(to io.Writer, name, text string) {
-	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(t.text(text), t.Width, label))
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(t.Text(text), t.Width, label))
 }
 
 // rest prints what was not checked and what passed.
@@ -245,7 +245,7 @@ func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 		if len(n.checks) > checksAtMost && !t.Wide {
 			checks = "several checks"
 		}
-		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.text(n.reason)), t.Width, 4))
+		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.Text(n.reason)), t.Width, 4))
 	}
 }
 

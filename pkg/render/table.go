@@ -51,7 +51,7 @@ func (t *Theme) Table(to io.Writer, columns []Column, rows [][]Cell) int {
 	for i, row := range rows {
 		clean[i] = make([]Cell, len(row))
 		for k, cell := range row {
-			cell.Text = t.text(cell.Text)
+			cell.Text = t.Text(cell.Text)
 			clean[i][k] = cell
 		}
 	}

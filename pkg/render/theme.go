@@ -78,7 +78,7 @@ func (t *Theme) Sign(mark Mark) string {
 // Line is a line that says how something is. The word is in it whatever the symbols: who filters by ERROR on a terminal
 // does so in a cron job.
 func (t *Theme) Line(mark Mark, text string) string {
-	text = t.Paint(mark, strings.TrimSpace(word(mark)+" "+t.text(text)))
+	text = t.Paint(mark, strings.TrimSpace(word(mark)+" "+t.Text(text)))
 	if t.ASCII && word(mark) != "" {
 		return text
 	}
@@ -184,8 +184,8 @@ func lines(text string, width int) []string {
 	return append(out, line)
 }
 
-// text makes one line of a text that others wrote, without what can take over a terminal.
-func (t *Theme) text(text string) string {
+// Text makes one line of a text that others wrote, without what can take over a terminal.
+func (t *Theme) Text(text string) string {
 	text = bootlog.Plain(text)
 	if t.ASCII {
 		text = strings.ReplaceAll(text, "…", "...")
