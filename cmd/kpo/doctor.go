@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -63,18 +64,22 @@ func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string,
 	return machines, append(diagnose.NamesOf(machines...), others...), err
 }
 
+// reportJSON is a report for machines.
+type reportJSON struct {
+	diagnose.Report
+
+	Cluster fleet.Cluster                       `json:"cluster"`
+	TakenAt time.Time                           `json:"takenAt"`
+	Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
+}
+
 func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {
 	if o.format == formatName {
 		printNames(a.streams.Out, subjectsOf(report))
 		return nil
 	}
 	if !o.forPeople() {
-		content := struct {
-			diagnose.Report
-			Cluster fleet.Cluster                       `json:"cluster"`
-			TakenAt string                              `json:"takenAt"`
-			Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
-		}{report, s.Cluster, s.TakenAt.Format("2006-01-02T15:04:05Z07:00"), s.Sources}
+		content := reportJSON{report, s.Cluster, s.TakenAt, s.Sources}
 		obj, err := object("Report", s.Cluster.Name, content)
 		if err != nil {
 			return err

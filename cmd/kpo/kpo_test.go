@@ -200,6 +200,9 @@ func TestOutputForMachines(t *testing.T) {
 		"doctor -o jsonpath={.problems[0].check}": "KPO",
 		"doctor -o yaml":                          "notChecked:\n",
 		"console default-0xk2p -o jsonpath={.vm}": "i-00000002",
+		"console default-0xk2p -o json":           `"atSeconds": 38.4,`,
+		"orphans -o jsonpath={.items[0]}":         `"ageSeconds":777600`,
+		"doctor -o name":                          "nodeclaim.karpenter.sh/default-0xk2p\nnodeclaim.karpenter.sh/default-1xk2p\n",
 		"version --client -o json":                `"cli": `,
 	} {
 		got := kpo(t, environment{}, append(strings.Fields(line), "--from", sleepless())...)
