@@ -85,7 +85,7 @@ func (d disruptions) blocked(m fleet.Machine) string {
 	return ""
 }
 
-// otherReason reports whether the event is about a budget for nodes that are disrupted for another reason than this one.
+// otherReason reports whether the event is about a budget for another reason than the one to disrupt this machine.
 func otherReason(event corev1.Event, m fleet.Machine) bool {
 	_, reason, found := strings.Cut(event.Message, "for disruption reason ")
 	isDrift := strings.HasPrefix(reason, string(karpv1.DisruptionReasonDrifted))

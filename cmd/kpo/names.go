@@ -50,11 +50,12 @@ func subjectsOf(report diagnose.Report) []name {
 	return out
 }
 
-// bare takes the resource off a target, so that kpo takes what kubectl and kpo print with -o name. What else has a slash
-// is a pod with its namespace.
+// bare takes the resource off a target, so that kpo takes what kubectl and kpo print with -o name. What else has a
+// slash is a pod with its namespace.
 func bare(target string) string {
 	known := []string{
-		"nodeclaim", "nodeclaims", "node", "nodes", "vm", "vms", "nodepool", "nodepools", "outscalenodeclass", "outscalenodeclasses",
+		"nodeclaim", "nodeclaims", "node", "nodes", "vm", "vms",
+		"nodepool", "nodepools", "outscalenodeclass", "outscalenodeclasses",
 	}
 	resource, rest, found := strings.Cut(target, "/")
 	kind, _, _ := strings.Cut(resource, ".")

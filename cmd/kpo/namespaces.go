@@ -18,8 +18,10 @@ func refuseNamespaces(flags *pflag.FlagSet) {
 func checkNamespaces(flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("namespace"):
-		return hint(errors.New("-n does not apply: NodeClaims, Nodes and VMs have no namespace, and kpo reads the whole cluster"),
-			"leave -n out; name a pod as NAMESPACE/NAME")
+		return hint(
+			errors.New("-n does not apply: NodeClaims, Nodes and VMs have no namespace, and kpo reads the whole cluster"),
+			"leave -n out; name a pod as NAMESPACE/NAME",
+		)
 	case flags.Changed("all-namespaces"):
 		return hint(errors.New("-A does not apply: kpo always reads all namespaces"), "leave -A out")
 	default:

@@ -49,7 +49,9 @@ func newNodes(a *app) *cobra.Command {
 		Use: "nodes [TARGET...]", GroupID: groupInspect, Short: "Show NodeClaims, Nodes and VMs side by side",
 		Long: "Show NodeClaims, Nodes and VMs side by side, also those that lack one of the three.\n\n" +
 			"-o wide adds what pods request of each Node, and what Karpenter says about disrupting it.",
-		Example:           "  kubectl kpo nodes\n  kubectl kpo nodes -l karpenter.sh/nodepool=default --sort-by eur/h\n  kubectl kpo nodes -o wide --sort-by cpu%",
+		Example: "  kubectl kpo nodes\n" +
+			"  kubectl kpo nodes -l karpenter.sh/nodepool=default --sort-by eur/h\n" +
+			"  kubectl kpo nodes -o wide --sort-by cpu%",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wanted, err := labels.Parse(selector)
@@ -60,12 +62,14 @@ func newNodes(a *app) *cobra.Command {
 		},
 	}
 	o = addTable(cmd, names(nodeColumns(nil)))
-	cmd.Flags().StringVarP(&selector, "selector", "l", "", "Show machines whose NodeClaim or Node has these labels, as with kubectl.")
+	cmd.Flags().StringVarP(&selector, "selector", "l", "",
+		"Show machines whose NodeClaim or Node has these labels, as with kubectl.")
 	return cmd
 }
 
 func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args []string) error {
-	a.usage = o.format != formatTable && o.format != formatName || slices.Contains([]string{"pods", "cpu%", "mem%"}, strings.ToLower(o.sortBy))
+	byUsage := slices.Contains([]string{"pods", "cpu%", "mem%"}, strings.ToLower(o.sortBy))
+	a.usage = byUsage || o.format != formatTable && o.format != formatName
 	s, err := a.snapshot(ctx, fleet.SourceQuotas)
 	if err != nil {
 		return err
@@ -79,7 +83,9 @@ func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args
 			return err
 		}
 	}
-	machines = slices.DeleteFunc(machines, func(m fleet.Machine) bool { return !wanted.Empty() && !wanted.Matches(labelsOf(m)) })
+	machines = slices.DeleteFunc(machines, func(m fleet.Machine) bool {
+		return !wanted.Empty() && !wanted.Matches(labelsOf(m))
+	})
 	if err := a.printNodes(o, s, machineRows(s, machines)); err != nil {
 		return err
 	}
@@ -115,7 +121,8 @@ func machineRows(s *fleet.Snapshot, machines []fleet.Machine) []row {
 		r := row{Phase: m.Phase(), CreatedAt: m.CreatedAt().UTC(), Disruption: why.text(m)}
 		if m.Claim != nil {
 			r.Claim, r.NodePool = m.Claim.Name, m.Claim.Labels["karpenter.sh/nodepool"]
-			r.Type, r.Subregion = m.Claim.Labels["node.kubernetes.io/instance-type"], m.Claim.Labels["topology.kubernetes.io/zone"]
+			r.Type = m.Claim.Labels["node.kubernetes.io/instance-type"]
+			r.Subregion = m.Claim.Labels["topology.kubernetes.io/zone"]
 			r.Notes = append(r.Notes, notes["NodeClaim/"+m.Claim.Name]...)
 		}
 		if m.Node != nil {
@@ -186,14 +193,14 @@ func (a *app) printNodes(o *output, s *fleet.Snapshot, rows []row) error {
 // the note is what the row is looked at for.
 func nodeColumns(t *render.Theme) []column[row] {
 	return []column[row]{
-		text(render.Column{Name: "CLAIM"}, func(r row) string { return r.Claim }),
+		text(render.Column{Name: "NODECLAIM"}, func(r row) string { return r.Claim }),
 		{Column: render.Column{Name: "PHASE"}, cell: phaseCell},
 		text(render.Column{Name: "NODE", Drop: 2}, func(r row) string { return r.Node }),
 		{Column: render.Column{Name: "READY", Drop: 3}, cell: readyCell},
 		text(render.Column{Name: "VM"}, func(r row) string { return r.VM }),
 		text(render.Column{Name: "STATE", Drop: 4}, func(r row) string { return r.State }),
 		text(render.Column{Name: "TYPE", Drop: 5}, func(r row) string { return r.Type }),
-		text(render.Column{Name: "ZONE", Drop: 7}, func(r row) string { return r.Subregion }),
+		text(render.Column{Name: "SUBREGION", Drop: 7}, func(r row) string { return r.Subregion }),
 		text(render.Column{Name: "NODEPOOL", Wide: true}, func(r row) string { return r.NodePool }),
 		text(render.Column{Name: "IP", Wide: true}, func(r row) string { return r.IP }),
 		text(render.Column{Name: "AGE", Right: true}, func(r row) string { return t.Age(r.CreatedAt) }).

@@ -145,7 +145,7 @@ func orphanColumns() []column[leftover] {
 		text(render.Column{Name: "AGE", Right: true}, age).by(func(l leftover) float64 { return number(l.AgeSeconds) }),
 		text(render.Column{Name: "STATE", Drop: 1}, func(l leftover) string { return l.VM.State }),
 		text(render.Column{Name: "TYPE", Drop: 3}, func(l leftover) string { return l.VM.Type }),
-		text(render.Column{Name: "TAGGED CLAIM", Drop: 2}, func(l leftover) string { return l.NodeClaim }),
+		text(render.Column{Name: "TAGGED NODECLAIM", Drop: 2}, func(l leftover) string { return l.NodeClaim }),
 		text(render.Column{Name: "EUR/DAY", Right: true}, func(l leftover) string { return euros(l.EURPerDay, 2) }).
 			by(func(l leftover) float64 { return number(l.EURPerDay) }),
 		text(render.Column{Name: "WHY", Flow: true}, func(l leftover) string { return l.Why }),

@@ -42,10 +42,10 @@ type output struct {
 func addOutput(cmd *cobra.Command, human ...string) *output {
 	o := &output{human: human, printers: genericclioptions.NewPrintFlags("")}
 	cmd.Flags().StringVarP(&o.format, "output", "o", human[0], "Output format: "+strings.Join(o.formats(), ", ")+".")
-	o.printers.TemplatePrinterFlags.TemplateArgument = new(string)
-	cmd.Flags().StringVar(o.printers.TemplatePrinterFlags.TemplateArgument, "template", "", "Template for -o go-template and the like.")
-	words := append(slices.Clone(human), "json", "yaml", "name", "jsonpath=")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	template := new(string)
+	o.printers.TemplatePrinterFlags.TemplateArgument = template
+	cmd.Flags().StringVar(template, "template", "", "Template for -o go-template and the like.")
+	complete(cmd, "output", append(slices.Clone(human), "json", "yaml", "name", "jsonpath="))
 	// A mistake in the flags must not cost the time of reading everything.
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	return o
@@ -57,8 +57,13 @@ func addTable(cmd *cobra.Command, columns []string) *output {
 	o.columns = columns
 	cmd.Flags().BoolVar(&o.noHeaders, "no-headers", false, "Print the rows only.")
 	cmd.Flags().StringVar(&o.sortBy, "sort-by", "", "Sort by the value of this column: "+strings.Join(columns, ", ")+".")
-	_ = cmd.RegisterFlagCompletionFunc("sort-by", cobra.FixedCompletions(columns, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	complete(cmd, "sort-by", columns)
 	return o
+}
+
+func complete(cmd *cobra.Command, flag string, words []string) {
+	fixed := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc(flag, fixed) // the flag is there
 }
 
 func (o *output) formats() []string {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,9 @@ import (
 // FuzzScreens draws each screen with a text in all places that others write, without the masking of a Snapshot before it.
 func FuzzScreens(f *testing.F) {
 	for _, text := range []string{
-		"", " ", "\x1b[2J\x1b[31mHACK\x1b]0;title\a", "\x9b31mred", "\u009b31mred", "two\r\nlines\tand a tab", "\u202eevil\u2066", "\xff\xfe",
-		"宽宽宽宽宽宽宽宽宽宽宽宽 宽宽宽宽宽宽宽宽", "e\u0301\u0301\u0301", "👩\u200d👩\u200d👧 👍🏽", strings.Repeat("x", 500), strings.Repeat("word ", 100), "a…b", "%s%d%!",
+		"", " ", "\x1b[2J\x1b[31mHACK\x1b]0;title\a", "\x9b31mred", "\u009b31mred", "two\r\nlines\tand a tab",
+		"\u202eevil\u2066", "\xff\xfe", "宽宽宽宽宽宽宽宽宽宽宽宽 宽宽宽宽宽宽宽宽", "e\u0301\u0301\u0301", "👩\u200d👩\u200d👧 👍🏽",
+		strings.Repeat("x", 500), strings.Repeat("word ", 100), "a…b", "%s%d%!",
 	} {
 		for _, width := range []uint16{0, 1, 60, 80, 120, 9999} {
 			f.Add(text, text, width, true)
@@ -36,8 +38,11 @@ func FuzzScreens(f *testing.F) {
 			for line := range strings.SplitSeq(output, "\n") {
 				checkLine(t, screen, line)
 				// Names stay whole, commands too, and a narrower screen than this has no room for the columns that stay.
-				table := strings.HasPrefix(line, "default-7xk2p ") || strings.HasPrefix(line, "i-7 ") || strings.HasPrefix(line, "    ")
-				if columns := lipgloss.Width(line); screen != "doctor" && screen != "console" && name == "default-7xk2p" && table && width >= 60 && columns > int(width) {
+				row := slices.ContainsFunc([]string{"default-7xk2p ", "i-7 ", "    "}, func(start string) bool {
+					return strings.HasPrefix(line, start)
+				})
+				table := screen != "doctor" && screen != "console" && name == "default-7xk2p" && width >= 60
+				if columns := lipgloss.Width(line); table && row && columns > int(width) {
 					t.Errorf("%s at %d has %d columns: %q", screen, width, columns, line)
 				}
 			}
@@ -68,18 +73,23 @@ func hostileScreens(name, text string, env environment) map[string]string {
 		},
 		"timeline": func(a *app, o *output) error { return a.printTimeline(o, s, []fleet.Machine{machine}) },
 		"orphans": func(a *app, o *output) error {
-			return a.printOrphans(o, s, []diagnose.Leftover{{Verdict: diagnose.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}})
+			l := diagnose.Leftover{Verdict: diagnose.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}
+			return a.printOrphans(o, s, []diagnose.Leftover{l})
 		},
 		"tags": func(a *app, o *output) error {
-			return a.printTags(o, s, diagnose.TagReport{Diffs: []diagnose.TagDiff{{VM: "i-7", NodeClaim: name, Tag: "OscK8sNodeName", Want: name, Have: text}}, Compared: 1, Young: 1})
+			d := diagnose.TagDiff{VM: "i-7", NodeClaim: name, Tag: "OscK8sNodeName", Want: name, Have: text}
+			return a.printTags(o, s, diagnose.TagReport{Diffs: []diagnose.TagDiff{d}, Compared: 1, Young: 1})
 		},
 		"types": func(a *app, o *output) error {
 			return a.printTypes(o, s, []typeRow{{Name: "tinav7.c4r8p1", NodeClass: name, Subregions: []string{text}}})
 		},
 		"console": func(a *app, _ *output) error {
 			stages := []bootlog.Stage{{Name: "ready", Title: "node ready", State: bootlog.Failed}}
-			finding := bootlog.Finding{ID: "join.token", Severity: bootlog.Fatal, Stage: "ready", Text: text, Diagnosis: text, Remedy: text}
-			a.printConsole(consoleView{VM: "i-7", State: text, StateReason: text, Report: bootlog.Report{Lines: 1, Stages: stages, Findings: []bootlog.Finding{finding}}}, name)
+			finding := bootlog.Finding{
+				ID: "join.token", Severity: bootlog.Fatal, Stage: "ready", Text: text, Diagnosis: text, Remedy: text,
+			}
+			report := bootlog.Report{Lines: 1, Stages: stages, Findings: []bootlog.Finding{finding}}
+			a.printConsole(consoleView{VM: "i-7", State: text, StateReason: text, Report: report}, name)
 			a.printConsole(consoleView{VM: "i-7", StateUnknown: text, Report: bootlog.Report{Stages: stages}}, name)
 			return nil
 		},
@@ -102,12 +112,17 @@ func hostileFleet(name, text string) (*fleet.Snapshot, diagnose.Report) {
 		Sources: map[fleet.Source]fleet.SourceStatus{},
 		VMs:     []fleet.VM{{ID: "i-7", State: vm.StateRunning, Type: text, Subregion: text, PrivateIP: text}},
 	}
-	claim := karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{karpv1.NodePoolLabelKey: text}}}
+	claim := karpv1.NodeClaim{}
+	claim.Name, claim.CreationTimestamp = name, metav1.NewTime(now.Add(-time.Hour))
+	claim.Labels = map[string]string{karpv1.NodePoolLabelKey: text}
 	claim.StatusConditions().SetFalse(karpv1.ConditionTypeLaunched, "Reason", text)
 	claim.Status.Conditions[0].Reason = text
 	s.NodeClaims = []karpv1.NodeClaim{claim}
-	s.Nodes = []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{karpv1.NodePoolLabelKey: text}}}}
-	s.Events = []corev1.Event{{InvolvedObject: corev1.ObjectReference{Kind: "NodeClaim", Name: name}, Reason: "DisruptionBlocked", Message: text, LastTimestamp: metav1.NewTime(now)}}
+	s.Nodes = []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: claim.Labels}}}
+	s.Events = []corev1.Event{{
+		InvolvedObject: corev1.ObjectReference{Kind: "NodeClaim", Name: name}, Reason: "DisruptionBlocked",
+		Message: text, LastTimestamp: metav1.NewTime(now),
+	}}
 	subjects := []diagnose.Ref{{Kind: "NodeClaim", Name: name, VM: text, Since: now}, {Kind: "NodeClaim", Name: text}}
 	return s, diagnose.Report{
 		Problems: []diagnose.Problem{{

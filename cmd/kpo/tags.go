@@ -86,7 +86,7 @@ func (a *app) printTags(o *output, s *fleet.Snapshot, report diagnose.TagReport)
 func tagColumns() []column[diagnose.TagDiff] {
 	return []column[diagnose.TagDiff]{
 		text(render.Column{Name: "VM"}, func(d diagnose.TagDiff) string { return d.VM }),
-		text(render.Column{Name: "CLAIM", Drop: 1}, func(d diagnose.TagDiff) string { return d.NodeClaim }),
+		text(render.Column{Name: "NODECLAIM", Drop: 1}, func(d diagnose.TagDiff) string { return d.NodeClaim }),
 		text(render.Column{Name: "TAG"}, func(d diagnose.TagDiff) string { return d.Tag }),
 		text(render.Column{Name: "WANT", Min: 12}, func(d diagnose.TagDiff) string { return d.Want }),
 		text(render.Column{Name: "HAVE", Min: 12}, func(d diagnose.TagDiff) string { return d.Have }),

@@ -84,7 +84,7 @@ func timelineColumns() []column[stages] {
 			by(func(x stages) float64 { return number(of(x)) })
 	}
 	return []column[stages]{
-		text(render.Column{Name: "CLAIM"}, func(x stages) string { return x.Claim }),
+		text(render.Column{Name: "NODECLAIM"}, func(x stages) string { return x.Claim }),
 		text(render.Column{Name: "PHASE"}, func(x stages) string { return string(x.Phase) }),
 		text(render.Column{Name: "CREATED", Drop: 6}, func(x stages) string { return x.CreatedAt.Format(time.RFC3339) }),
 		stage("LAUNCHED", 3, func(x stages) *float64 { return x.Launched }),

@@ -126,10 +126,14 @@ func typeColumns() []column[typeRow] {
 	}
 	return []column[typeRow]{
 		text(render.Column{Name: "TYPE"}, func(r typeRow) string { return r.Name }),
-		text(render.Column{Name: "VCORES", Right: true}, func(r typeRow) string { return fmt.Sprint(r.VCores) }).by(func(r typeRow) float64 { return float64(r.VCores) }),
-		text(render.Column{Name: "GIB", Right: true}, func(r typeRow) string { return fmt.Sprint(r.MemoryGiB) }).by(func(r typeRow) float64 { return float64(r.MemoryGiB) }),
-		text(render.Column{Name: "EUR/H", Right: true}, func(r typeRow) string { return euros(r.EURPerHour, 4) }).by(func(r typeRow) float64 { return number(r.EURPerHour) }),
-		text(render.Column{Name: "EUR/MONTH", Right: true, Drop: 2}, func(r typeRow) string { return euros(perMonth(r), 2) }).by(func(r typeRow) float64 { return number(r.EURPerHour) }),
+		text(render.Column{Name: "VCORES", Right: true}, func(r typeRow) string { return fmt.Sprint(r.VCores) }).
+			by(func(r typeRow) float64 { return float64(r.VCores) }),
+		text(render.Column{Name: "GIB", Right: true}, func(r typeRow) string { return fmt.Sprint(r.MemoryGiB) }).
+			by(func(r typeRow) float64 { return float64(r.MemoryGiB) }),
+		text(render.Column{Name: "EUR/H", Right: true}, func(r typeRow) string { return euros(r.EURPerHour, 4) }).
+			by(func(r typeRow) float64 { return number(r.EURPerHour) }),
+		text(render.Column{Name: "EUR/MONTH", Right: true, Drop: 2}, func(r typeRow) string { return euros(perMonth(r), 2) }).
+			by(func(r typeRow) float64 { return number(r.EURPerHour) }),
 		text(render.Column{Name: "SUBREGIONS", Drop: 1}, func(r typeRow) string { return strings.Join(r.Subregions, ",") }),
 		text(render.Column{Name: "NODECLASS", Drop: 3}, func(r typeRow) string { return r.NodeClass }),
 	}

@@ -65,7 +65,8 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 
 func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 	parts := []string{
-		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
+		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"),
+		t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
 		t.ourVMs(s),
 	}
 	all := append(t.scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
@@ -128,7 +129,8 @@ func (t *Theme) summary(to io.Writer, r diagnose.Report) {
 			warnings++
 		}
 	}
-	fmt.Fprintf(to, "%s, %s, %d not checked\n", Count(errors, "error"), Count(warnings, "warning"), len(byReason(r.NotChecked)))
+	skipped := len(byReason(r.NotChecked))
+	fmt.Fprintf(to, "%s, %s, %d not checked\n", Count(errors, "error"), Count(warnings, "warning"), skipped)
 }
 
 func (t *Theme) healthy(r diagnose.Report) string {
@@ -245,7 +247,8 @@ func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 		if len(n.checks) > checksAtMost && !t.Wide {
 			checks = "several checks"
 		}
-		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.Text(n.reason)), t.Width, 4))
+		line := fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.Text(n.reason))
+		fmt.Fprintln(to, Wrap(line, t.Width, 4))
 	}
 }
 
