@@ -39,7 +39,7 @@ func TestAnotherAccountIsNoHealthyCluster(t *testing.T) {
 			t.Errorf("%s: exit %d, want %d and %q\n%s%s", line, got.code, exitTrouble, want, got.stdout, got.stderr)
 		}
 		for _, bad := range []string{"√", "OK ", "delete nodeclaim", "KPO402", "ORPHAN", "FOREIGN"} {
-			if line != "doctor" && strings.Contains(got.stdout, bad) && !strings.Contains(got.stdout, "nothing else found") {
+			if line != "doctor" && strings.Contains(got.stdout, bad) && !strings.Contains(got.stdout, "no other problems found") {
 				t.Errorf("%s: %q in\n%s", line, bad, got.stdout)
 			}
 		}

@@ -26,6 +26,7 @@ type app struct {
 
 	from, cloud, profile   string
 	retryRefused           bool
+	usage                  bool
 	clusterName, clusterID string
 	color, symbols         string
 }
@@ -84,7 +85,7 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 		return nil, err
 	}
 	in := fleet.Inputs{
-		Kube: kube, ClusterName: a.clusterName, ClusterID: a.clusterID, Now: a.clients.now, Without: without,
+		Kube: kube, ClusterName: a.clusterName, ClusterID: a.clusterID, Now: a.clients.now, Usage: a.usage, Without: without,
 	}
 	account, err := a.account()
 	if account != nil {
@@ -182,7 +183,7 @@ func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
 func targets(machines []fleet.Machine, names []string) ([]fleet.Machine, error) {
 	var out []fleet.Machine
 	for _, name := range names {
-		m, err := fleet.Find(machines, name)
+		m, err := fleet.Find(machines, bare(name))
 		if err != nil {
 			return nil, hint(err, "kubectl kpo nodes lists all names")
 		}

@@ -98,7 +98,11 @@ func (a *app) judgeConsole(o *output, view consoleView, target string) error {
 	if o.forPeople() {
 		a.printConsole(view, target)
 	} else {
-		obj, err := object("Console", view.VM, view)
+		if o.format == formatName {
+			printNames(a.streams.Out, []name{{resourceVM, view.VM}})
+			return consoleVerdict(view)
+		}
+		obj, err := object("Console", view.VM, view.forMachines())
 		if err != nil {
 			return err
 		}
@@ -106,6 +110,11 @@ func (a *app) judgeConsole(o *output, view consoleView, target string) error {
 			return err
 		}
 	}
+	return consoleVerdict(view)
+}
+
+// consoleVerdict turns what the console shows into the exit code.
+func consoleVerdict(view consoleView) error {
 	_, bad := view.Report.Cause()
 	switch {
 	case bad || !view.lives():
@@ -143,6 +152,7 @@ type consoleSource struct {
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
 func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, error) {
+	target = bare(target)
 	id, idErr := utils.ParseProviderID(target)
 	if idErr != nil || a.from != "" {
 		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
@@ -214,7 +224,8 @@ func vmOf(m fleet.Machine) string {
 
 func (a *app) printConsole(view consoleView, target string) {
 	t := a.theme(nil, nil)
-	fmt.Fprintf(a.streams.Out, "%s  console of %s, %s\n", t.Bold(target), view.VM, render.Count(view.Report.Lines, "line"))
+	target = t.Text(bare(target))
+	fmt.Fprintln(a.streams.Out, render.Wrap(fmt.Sprintf("%s  console of %s, %s", t.Bold(target), t.Text(view.VM), render.Count(view.Report.Lines, "line")), t.Width, 2))
 	if view.Report.Truncated && view.Report.Lines > 0 {
 		fmt.Fprintln(a.streams.Out, "the start is missing: Outscale keeps the last 64 KiB")
 	}
@@ -224,38 +235,40 @@ func (a *app) printConsole(view consoleView, target string) {
 		if stage.At > 0 {
 			when = fmt.Sprintf("%.1fs", stage.At.Seconds())
 		}
-		fmt.Fprintln(a.streams.Out, strings.TrimRight(fmt.Sprintf("  %s %7s  %-22s %s", t.Symbol(mark), when, stage.Title, failure(view.Report, stage)), " "))
+		line := fmt.Sprintf("  %s %7s  %-22s", t.Sign(mark), when, stage.Title)
+		fmt.Fprintln(a.streams.Out, strings.TrimRight(render.Aside(line, failure(view.Report, stage), t.Width), " "))
 	}
 	a.printState(t, view)
 	cause, bad := view.Report.Cause()
 	switch {
 	case view.Report.Lines == 0 && !view.lives():
-		fmt.Fprintln(a.streams.Out, "nothing on it")
+		fmt.Fprintln(a.streams.Out, "the console is empty")
 	case view.Report.Lines == 0:
-		fmt.Fprintln(a.streams.Out, "nothing on it yet: the VM does not boot, or the OMI has no console=ttyS0")
+		fmt.Fprintln(a.streams.Out, render.Wrap("the console is empty so far: the VM does not boot, or the OMI has no console=ttyS0", t.Width, 2))
 	case bad:
-		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(cause.Diagnosis+" ("+cause.ID+")", t.Width, 8))
-		fmt.Fprintf(a.streams.Out, "line    %s\n", cause.Text)
-		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(cause.Remedy, t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "cause   %s\n", render.Wrap(t.Text(cause.Diagnosis)+" ("+cause.ID+")", t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "line    %s\n", render.Wrap(t.Text(cause.Text), t.Width, 8))
+		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(t.Text(cause.Remedy), t.Width, 8))
 	case view.lives():
-		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkOK)+" nothing wrong on it")
+		fmt.Fprintln(a.streams.Out, t.Line(render.MarkOK, "no known error on the console"))
 	default:
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}
-	fmt.Fprintf(a.streams.Out, "whole: kubectl kpo console %s --save FILE   errors: --grep error   live: -f\n", target)
+	fmt.Fprintf(a.streams.Out, "full log  kubectl kpo console %s --save FILE\n", target)
+	fmt.Fprintln(a.streams.Out, "          --grep error: errors only, -f: follow")
 }
 
 // printState says whether the VM runs at all.
 func (a *app) printState(t *render.Theme, view consoleView) {
 	switch {
 	case view.StateUnknown != "":
-		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" state of the VM not known: "+view.StateUnknown)
+		fmt.Fprintln(a.streams.Out, render.Wrap(t.Line(render.MarkUnknown, "state of the VM unknown: "+view.StateUnknown), t.Width, 2))
 	case view.lives():
 		fmt.Fprintln(a.streams.Out, "  the VM is "+view.State)
 	case view.StateReason != "":
-		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkError)+" the VM is "+view.State+", reason "+view.StateReason)
+		fmt.Fprintln(a.streams.Out, t.Line(render.MarkError, "the VM is "+view.State+", reason "+view.StateReason))
 	default:
-		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkError)+" the VM is "+view.State)
+		fmt.Fprintln(a.streams.Out, t.Line(render.MarkError, "the VM is "+view.State))
 	}
 }
 

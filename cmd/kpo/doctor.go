@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -52,6 +53,7 @@ func newDoctor(a *app) *cobra.Command {
 func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
 	var named, others []string
 	for _, arg := range args {
+		arg = bare(arg)
 		if _, err := fleet.Find(s.Machines(), arg); err != nil && diagnose.Knows(s, arg) {
 			others = append(others, arg)
 			continue
@@ -62,14 +64,22 @@ func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string,
 	return machines, append(diagnose.NamesOf(machines...), others...), err
 }
 
+// reportJSON is a report for machines.
+type reportJSON struct {
+	diagnose.Report
+
+	Cluster fleet.Cluster                       `json:"cluster"`
+	TakenAt time.Time                           `json:"takenAt"`
+	Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
+}
+
 func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {
+	if o.format == formatName {
+		printNames(a.streams.Out, subjectsOf(report))
+		return nil
+	}
 	if !o.forPeople() {
-		content := struct {
-			diagnose.Report
-			Cluster fleet.Cluster                       `json:"cluster"`
-			TakenAt string                              `json:"takenAt"`
-			Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
-		}{report, s.Cluster, s.TakenAt.Format("2006-01-02T15:04:05Z07:00"), s.Sources}
+		content := reportJSON{report, s.Cluster, s.TakenAt, s.Sources}
 		obj, err := object("Report", s.Cluster.Name, content)
 		if err != nil {
 			return err
@@ -83,7 +93,7 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 	}
 	t.Report(a.streams.Out, s, report)
 	for _, m := range machines {
-		fmt.Fprintf(a.streams.Out, "\n%s  %s\n", t.Bold(m.Name()), stageLine(t, m))
+		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(t.Text(m.Name()))+"  "+stageLine(t, m), t.Width, 4))
 	}
 	return nil
 }
@@ -101,19 +111,19 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 			after := condition.LastTransitionTime.Sub(m.Claim.CreationTimestamp.Time)
 			parts = append(parts, stage+" "+t.Symbol(render.MarkOK)+" "+render.Duration(after))
 		case condition.Status == "False":
-			parts = append(parts, stage+" "+t.Symbol(render.MarkError)+" "+condition.Reason)
+			parts = append(parts, stage+" "+t.Symbol(render.MarkError)+" "+t.Text(condition.Reason))
 		default:
-			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+condition.Reason))
+			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+t.Text(condition.Reason)))
 		}
 	}
 	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == fleet.PhaseRebooting {
-		parts = append(parts, "rebooting since "+t.Age(rebooting.LastTransitionTime.Time)+" ("+rebooting.Reason+")")
+		parts = append(parts, "rebooting for "+t.Age(rebooting.LastTransitionTime.Time)+" ("+t.Text(rebooting.Reason)+")")
 	}
 	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); fleet.IsTrue(disrupted) {
-		parts = append(parts, "disrupted as "+disruptionText(disrupted.Reason))
+		parts = append(parts, "disrupted as "+t.Text(disruptionText(disrupted.Reason)))
 	}
 	if !m.Claim.DeletionTimestamp.IsZero() {
-		parts = append(parts, "deleting since "+t.Age(m.Claim.DeletionTimestamp.Time))
+		parts = append(parts, "deleting for "+t.Age(m.Claim.DeletionTimestamp.Time))
 	}
 	return strings.Join(parts, ", ")
 }

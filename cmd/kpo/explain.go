@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 )
 
 func newExplain(a *app) *cobra.Command {
@@ -34,7 +35,13 @@ func newExplain(a *app) *cobra.Command {
 			if i < 0 {
 				return hint(fmt.Errorf("no check %q", args[0]), "kubectl kpo explain lists them")
 			}
-			fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n%s\n", id, checks[i].Title, checks[i].Severity, diagnose.Page(id))
+			fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", id, checks[i].Title, checks[i].Severity)
+			const label = len("fixed if  ")
+			width := a.theme(nil, nil).Width
+			for line := range strings.Lines(diagnose.Page(id)) {
+				head, text := line[:min(label, len(line))], line[min(label, len(line)):]
+				fmt.Fprintln(a.streams.Out, strings.TrimRight(head+render.Wrap(strings.TrimSpace(text), width, label), " \n"))
+			}
 			return nil
 		},
 	}

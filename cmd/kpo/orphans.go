@@ -55,7 +55,7 @@ func newOrphans(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	o = addOutput(cmd, formatTable, formatWide)
+	o = addTable(cmd, names(orphanColumns()))
 	cmd.Flags().BoolVar(&d.wanted, "delete", false, "Delete the orphans, after asking.")
 	cmd.Flags().StringVar(&d.dryRun, "dry-run", "none", "With --delete: client prints the plan, server asks Outscale whether it would.")
 	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask.")
@@ -73,50 +73,83 @@ func deletable(found []diagnose.Leftover) []diagnose.Leftover {
 	return out
 }
 
+// leftover is an orphan as kpo prints it.
+type leftover struct {
+	diagnose.Leftover
+
+	AgeSeconds *int64 `json:"ageSeconds,omitempty"`
+	// EURPerDay is that of the VM as it is now: a stopped one costs nothing but its volumes.
+	EURPerDay *float64 `json:"eurPerDay,omitempty"`
+}
+
+func leftovers(found []diagnose.Leftover) []leftover {
+	out := make([]leftover, len(found))
+	for i, l := range found {
+		out[i] = leftover{Leftover: l}
+		if !l.VM.CreatedAt.IsZero() {
+			out[i].AgeSeconds = new(int64(l.Age.Seconds()))
+		}
+		if price := priceOf(l.VM); price != nil {
+			out[i].EURPerDay = new(decimal(24 * *price))
+		}
+		out[i].VM.EURPerHour = decimal(l.VM.EURPerHour)
+	}
+	return out
+}
+
 func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftover) error {
+	columns, rows := orphanColumns(), leftovers(found)
+	sorted(o, columns, rows)
 	if !o.forPeople() {
-		return printAll(a, o, "Leftover", found, func(l diagnose.Leftover) string { return l.VM.ID })
+		return printAll(a, o, "Leftover", rows, func(l leftover) name { return name{resourceVM, l.VM.ID} })
 	}
 	t := a.theme(s, o)
 	a.scope(t, s)
-	fmt.Fprintf(a.streams.Out, "scope   tag %s=%s, cluster UID %s; VMs read before NodeClaims at %s\n",
-		vm.TagManagedBy, s.Cluster.Name, s.Cluster.UID, s.TakenAt.Format("15:04:05Z"))
+	if !t.NoHeaders {
+		a.remark(t, fmt.Sprintf("scope   tag %s=%s, cluster UID %s", vm.TagManagedBy, t.Text(s.Cluster.Name), t.Text(s.Cluster.UID)))
+	}
 	if len(found) == 0 {
-		fmt.Fprintf(a.streams.Out, "%s every VM of the cluster has a NodeClaim\n", t.Symbol(render.MarkOK))
+		a.remark(t, t.Line(render.MarkOK, "every VM of the cluster has a NodeClaim"))
 		return nil
 	}
-	columns := []render.Column{
-		{Name: "VM"},
-		{Name: "VERDICT"},
-		{Name: "AGE", Right: true},
-		{Name: "STATE", Drop: 2},
-		{Name: "TYPE", Drop: 4, Min: 8},
-		{Name: "TAGGED CLAIM", Min: 12, Drop: 3},
-		{Name: "EUR/DAY", Right: true},
-		{Name: "WHY", Min: 16, Drop: 1},
-	}
-	cells := make([][]render.Cell, 0, len(found))
-	perDay := 0.0
-	for _, l := range found {
-		line := render.Plain(l.VM.ID, "", render.Duration(l.Age), l.VM.State, l.VM.Type, l.NodeClaim, euros(l.EURPerDay, 2), l.Why)
-		line[1] = render.Marked(render.MarkPending, l.Verdict)
+	table(a, t, columns, rows)
+	var perDay sum
+	for _, l := range rows {
 		if l.Deletable() {
-			line[1] = render.Marked(render.MarkWarning, l.Verdict)
-			perDay += l.EURPerDay
+			perDay.add(l.EURPerDay)
 		}
-		cells = append(cells, line)
-	}
-	if err := a.table(t, o, columns, cells); err != nil {
-		return err
 	}
 	if n := len(deletable(found)); n > 0 {
-		text := render.Count(n, "orphan")
-		if perDay > 0 {
-			text += fmt.Sprintf(", EUR %.2f a day without volumes", perDay)
-		}
-		fmt.Fprintf(a.streams.Out, "%s\n> next  kubectl kpo orphans --delete --dry-run=server\n", text)
+		a.remark(t, render.Count(n, "orphan")+", "+perDay.text("/day", n))
+		a.remark(t, "> next  kubectl kpo orphans --delete --dry-run=server")
 	}
 	return nil
+}
+
+func orphanColumns() []column[leftover] {
+	age := func(l leftover) string {
+		if l.AgeSeconds == nil {
+			return ""
+		}
+		return render.Duration(l.Age)
+	}
+	verdict := func(l leftover) render.Cell {
+		if l.Deletable() {
+			return render.Marked(render.MarkWarning, l.Verdict)
+		}
+		return render.Marked(render.MarkPending, l.Verdict)
+	}
+	return []column[leftover]{
+		text(render.Column{Name: "VM"}, func(l leftover) string { return l.VM.ID }),
+		{Column: render.Column{Name: "VERDICT"}, cell: verdict},
+		text(render.Column{Name: "AGE", Right: true}, age).by(func(l leftover) float64 { return number(l.AgeSeconds) }),
+		text(render.Column{Name: "STATE", Drop: 1}, func(l leftover) string { return l.VM.State }),
+		text(render.Column{Name: "TYPE", Drop: 3}, func(l leftover) string { return l.VM.Type }),
+		text(render.Column{Name: "TAGGED NODECLAIM", Drop: 2}, func(l leftover) string { return l.NodeClaim }),
+		text(render.Column{Name: "EUR/DAY", Right: true}, func(l leftover) string { return euros(l.EURPerDay, 2) }).
+			by(func(l leftover) float64 { return number(l.EURPerDay) }),
+		text(render.Column{Name: "WHY", Flow: true}, func(l leftover) string { return l.Why }),
+	}
 }
 
 // deleteOrphans deletes after all guards. Any doubt is an error, and nothing is deleted.

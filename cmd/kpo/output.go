@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/printers"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 )
 
 // Formats for people; the others are those of cli-runtime.
@@ -22,6 +23,8 @@ const (
 	formatText  = "text"
 	formatShort = "short"
 	formatWide  = "wide"
+	// formatName is one of cli-runtime's, which makes up a name of a kind that no API server has.
+	formatName = "name"
 )
 
 // output is the flag -o and its friends.
@@ -30,22 +33,53 @@ type output struct {
 	human     []string
 	noHeaders bool
 	sortBy    string
-	printers  *genericclioptions.PrintFlags
+	// columns are what --sort-by takes.
+	columns  []string
+	printers *genericclioptions.PrintFlags
 }
 
 // addOutput gives a command -o; the first human format is the default.
 func addOutput(cmd *cobra.Command, human ...string) *output {
 	o := &output{human: human, printers: genericclioptions.NewPrintFlags("")}
-	cmd.Flags().StringVarP(&o.format, "output", "o", human[0], "Output format: "+strings.Join(append(slices.Clone(human), o.printers.AllowedFormats()...), ", ")+".")
-	o.printers.TemplatePrinterFlags.TemplateArgument = new(string)
-	cmd.Flags().StringVar(o.printers.TemplatePrinterFlags.TemplateArgument, "template", "", "Template for -o go-template and the like.")
-	words := append(slices.Clone(human), "json", "yaml", "name", "jsonpath=")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
-	if human[0] == formatTable {
-		cmd.Flags().BoolVar(&o.noHeaders, "no-headers", false, "Leave the header out.")
-		cmd.Flags().StringVar(&o.sortBy, "sort-by", "", "Sort by this column.")
-	}
+	cmd.Flags().StringVarP(&o.format, "output", "o", human[0], "Output format: "+strings.Join(o.formats(), ", ")+".")
+	template := new(string)
+	o.printers.TemplatePrinterFlags.TemplateArgument = template
+	cmd.Flags().StringVar(template, "template", "", "Template for -o go-template and the like.")
+	complete(cmd, "output", append(slices.Clone(human), "json", "yaml", "name", "jsonpath="))
+	// A mistake in the flags must not cost the time of reading everything.
+	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 	return o
+}
+
+// addTable gives a command -o and what goes with a table of these columns.
+func addTable(cmd *cobra.Command, columns []string) *output {
+	o := addOutput(cmd, formatTable, formatWide)
+	o.columns = columns
+	cmd.Flags().BoolVar(&o.noHeaders, "no-headers", false, "Print the rows only.")
+	cmd.Flags().StringVar(&o.sortBy, "sort-by", "", "Sort by the value of this column: "+strings.Join(columns, ", ")+".")
+	complete(cmd, "sort-by", columns)
+	return o
+}
+
+func complete(cmd *cobra.Command, flag string, words []string) {
+	fixed := cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc(flag, fixed) // the flag is there
+}
+
+func (o *output) formats() []string {
+	return append(slices.Clone(o.human), o.printers.AllowedFormats()...)
+}
+
+// check refuses formats and columns that do not exist.
+func (o *output) check() error {
+	if o.sortBy != "" && !slices.Contains(o.columns, strings.ToLower(o.sortBy)) {
+		return hint(fmt.Errorf("--sort-by %q: no such column", o.sortBy), "there are "+strings.Join(o.columns, ", "))
+	}
+	if o.forPeople() || o.format == formatName {
+		return nil
+	}
+	_, err := o.printer()
+	return err
 }
 
 // forPeople reports whether the output is not for machines.
@@ -54,22 +88,46 @@ func (o *output) forPeople() bool { return slices.Contains(o.human, o.format) }
 // unstructuredObject is an object of kpo's own contract.
 type unstructuredObject = unstructured.Unstructured
 
-// printList prints a list for machines, also of one element or none: who reads it must not care how many there are.
-func (o *output) printList(to io.Writer, objects []*unstructuredObject) error {
+// printAll prints values as objects of one kind: a list, also of one element or none. Who reads it must not care how
+// many there are.
+func printAll[T any](a *app, o *output, kind string, values []T, named func(T) name) error {
+	if o.format == formatName {
+		all := make([]name, len(values))
+		for i, value := range values {
+			all[i] = named(value)
+		}
+		printNames(a.streams.Out, all)
+		return nil
+	}
 	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List"}}
-	for _, obj := range objects {
+	for _, value := range values {
+		obj, err := object(kind, named(value).name, value)
+		if err != nil {
+			return err
+		}
 		list.Items = append(list.Items, *obj)
 	}
-	return o.print(to, list)
+	return o.print(a.streams.Out, list)
 }
 
 func (o *output) print(to io.Writer, obj runtime.Object) error {
-	o.printers.OutputFormat = &o.format
-	printer, err := o.printers.ToPrinter()
+	printer, err := o.printer()
 	if err != nil {
-		return hint(fmt.Errorf("-o %s: %w", o.format, err), "formats for people are "+strings.Join(o.human, ", "))
+		return err
 	}
 	return printer.PrintObj(obj, to)
+}
+
+func (o *output) printer() (printers.ResourcePrinter, error) {
+	o.printers.OutputFormat = &o.format
+	printer, err := o.printers.ToPrinter()
+	if err == nil {
+		return printer, nil
+	}
+	if genericclioptions.IsNoCompatiblePrinterError(err) {
+		err = errors.New("no such format")
+	}
+	return nil, hint(fmt.Errorf("-o %s: %w", o.format, err), "there are "+strings.Join(o.formats(), ", "))
 }
 
 // object makes an object of kpo's contract of any value.
@@ -85,24 +143,4 @@ func object(kind, name string, value any) (*unstructuredObject, error) {
 	content["apiVersion"], content["kind"] = fleet.APIVersion, kind
 	content["metadata"] = map[string]any{"name": name}
 	return &unstructuredObject{Object: content}, nil
-}
-
-// scope prints what is looked at above a table for people. Scripts leave it out with --no-headers.
-func (a *app) scope(t *render.Theme, s *fleet.Snapshot) {
-	if !t.NoHeaders {
-		fmt.Fprintln(a.streams.Out, render.Wrap(t.Scope(s), t.Width, 2))
-	}
-}
-
-// table prints rows for people, and says what the screen had no room for.
-func (a *app) table(t *render.Theme, o *output, columns []render.Column, rows [][]render.Cell) error {
-	if o.sortBy != "" {
-		if err := render.SortBy(columns, rows, o.sortBy); err != nil {
-			return err
-		}
-	}
-	if hidden := t.Table(a.streams.Out, columns, rows); hidden > 0 {
-		fmt.Fprintf(a.streams.ErrOut, "(%s hidden, -o wide)\n", render.Count(hidden, "column"))
-	}
-	return nil
 }

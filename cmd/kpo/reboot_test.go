@@ -51,7 +51,7 @@ func TestRebootIsShownWhereverMachinesAre(t *testing.T) {
 		"nodes":                {"default-7xk2p  Rebooting", "Rebooting 1, Running 1"},
 		"timeline":             {"REBOOT OF", "requested  2026-11-22T03:10:37Z     0s  rebooting for Ready/NodeStatusUnknown", "issued     2026-11-22T03:11:07Z    30s"},
 		"timeline -o yaml":     {"reboot:\n", "step: issued"},
-		"doctor default-7xk2p": {"Initialized - Rebooting", "rebooting since 90s (RebootIssued)", "disrupted as Unhealthy: node repair", "all checks passed"},
+		"doctor default-7xk2p": {"Initialized - Rebooting", "rebooting for 90s (RebootIssued)", "disrupted as Unhealthy: node repair", "no problems found"},
 	} {
 		got := kpo(t, environment{utf8: true}, append(strings.Fields(line), "--from", file)...)
 		for _, word := range want {
@@ -67,8 +67,8 @@ func TestRebootIsShownWhereverMachinesAre(t *testing.T) {
 
 func TestReportCountsNoChecks(t *testing.T) {
 	for line, want := range map[string]string{
-		"doctor --from testdata/healthy.json":           "all checks passed, nothing to do\n",
-		"doctor --from testdata/sleepless.json":         "nothing else found\n",
+		"doctor --from testdata/healthy.json":           "no problems found, nothing to do\n",
+		"doctor --from testdata/sleepless.json":         "no other problems found\n",
 		"doctor -o wide --from testdata/sleepless.json": "passed: KPO101 ",
 	} {
 		if got := kpo(t, environment{utf8: true}, strings.Fields(line)...); !strings.Contains(got.stdout, want) {

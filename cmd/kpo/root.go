@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,7 +21,9 @@ func newRoot(a *app, name string) *cobra.Command {
 		Short: "Find out why a node of Karpenter on Outscale is stuck, and what leaks money",
 		Long:  "Find out why a node of Karpenter on Outscale is stuck, and what leaks money.\n\nStart here: kubectl kpo doctor",
 		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFlags() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.Join(checkNamespaces(cmd.Flags()), a.checkFlags())
+		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
@@ -33,6 +36,7 @@ func newRoot(a *app, name string) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return hint(err, cmd.CommandPath()+" --help") })
 	flags := root.PersistentFlags()
 	a.kube.AddFlags(flags)
+	refuseNamespaces(flags)
 	flags.StringVar(&a.from, "from", "", "Judge this file, which bundle wrote, instead of the cluster.")
 	flags.StringVar(&a.cloud, "cloud", "auto", "Access to Outscale: auto (OSC_* variables, then ~/.osc/config.json) or off.")
 	flags.StringVar(&a.profile, "osc-profile", "", "Profile of ~/.osc/config.json.")

@@ -15,7 +15,7 @@ func newTags(a *app) *cobra.Command {
 	var o *output
 	cmd := &cobra.Command{
 		Use: "tags [TARGET...]", GroupID: groupInspect, Short: "Compare the tags of VMs with those that the parties rely on",
-		Long:              "Compare the tags of VMs with those that the controller sets and Karpenter and the Outscale CCM rely on.\nExit codes: 0 all as wanted, 1 some differ, 2 could not look.",
+		Long:              "Compare the tags of VMs with those that the controller sets and Karpenter and the Outscale CCM rely on.\nExit codes: 0 all tags are correct, 1 some are missing or wrong, 2 something could not be read.",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices)
@@ -42,7 +42,7 @@ func newTags(a *app) *cobra.Command {
 			return a.tagVerdict(o, s, report)
 		},
 	}
-	o = addOutput(cmd, formatTable, formatWide)
+	o = addTable(cmd, names(tagColumns()))
 	return cmd
 }
 
@@ -57,31 +57,38 @@ func claimsOf(machines []fleet.Machine) []karpv1.NodeClaim {
 }
 
 func (a *app) printTags(o *output, s *fleet.Snapshot, report diagnose.TagReport) error {
+	columns := tagColumns()
+	sorted(o, columns, report.Diffs)
 	if !o.forPeople() {
-		return printAll(a, o, "TagDifference", report.Diffs, func(d diagnose.TagDiff) string { return d.VM })
+		return printAll(a, o, "TagDifference", report.Diffs, func(d diagnose.TagDiff) name { return name{resourceVM, d.VM} })
 	}
 	t := a.theme(s, o)
 	a.scope(t, s)
-	compared := render.Count(report.Compared, "VM")
 	switch {
 	case len(report.Diffs) > 0:
-		columns := []render.Column{
-			{Name: "VM"}, {Name: "CLAIM", Drop: 1}, {Name: "TAG"}, {Name: "WANT", Min: 12}, {Name: "HAVE", Min: 12},
-		}
-		cells := make([][]render.Cell, 0, len(report.Diffs))
+		table(a, t, columns, report.Diffs)
+		affected := map[string]bool{}
 		for _, d := range report.Diffs {
-			cells = append(cells, render.Plain(d.VM, d.NodeClaim, d.Tag, d.Want, d.Have))
+			affected[d.VM] = true
 		}
-		if err := a.table(t, o, columns, cells); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.streams.Out, "%s of %s not as wanted; the controller puts them back within a minute\n", render.Count(len(report.Diffs), "tag"), compared)
+		a.remark(t, fmt.Sprintf("%s missing or wrong on %d of %s; the controller sets them again within a minute",
+			render.Count(len(report.Diffs), "tag"), len(affected), render.Count(report.Compared, "VM")))
 	case report.Compared > 0 || report.Young == 0:
-		fmt.Fprintf(a.streams.Out, "%s tags of %s are as %s wants them\n", t.Symbol(render.MarkOK), compared, s.Cluster.Name)
+		a.remark(t, t.Line(render.MarkOK, "all tags are correct on "+render.Count(report.Compared, "VM")))
 	}
 	if report.Young > 0 {
-		fmt.Fprintf(a.streams.Out, "%s not compared: %s younger than %s, whose tags may be on their way\n",
-			t.Symbol(render.MarkPending), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience))
+		a.remark(t, fmt.Sprintf("%s skipped %s younger than %s (tags may still be propagating)",
+			t.Symbol(render.MarkPending), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience)))
 	}
 	return nil
+}
+
+func tagColumns() []column[diagnose.TagDiff] {
+	return []column[diagnose.TagDiff]{
+		text(render.Column{Name: "VM"}, func(d diagnose.TagDiff) string { return d.VM }),
+		text(render.Column{Name: "NODECLAIM", Drop: 1}, func(d diagnose.TagDiff) string { return d.NodeClaim }),
+		text(render.Column{Name: "TAG"}, func(d diagnose.TagDiff) string { return d.Tag }),
+		text(render.Column{Name: "WANT", Min: 12}, func(d diagnose.TagDiff) string { return d.Want }),
+		text(render.Column{Name: "HAVE", Min: 12}, func(d diagnose.TagDiff) string { return d.Have }),
+	}
 }

@@ -22,8 +22,8 @@ func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
 		says string
 		code int
 	}{
-		{2, "? nothing compared yet: 2 VMs younger than 30s, whose tags may be on their way; run it again", exitTrouble},
-		{1, "- not compared: 1 VM younger than 30s, whose tags may be on their way", exitFindings},
+		{2, "? nothing compared yet: skipped 2 VMs younger than 30s (tags may still be propagating); run it again", exitTrouble},
+		{1, "- skipped 1 VM younger than 30s (tags may still be propagating)", exitFindings},
 	} {
 		for i := range s.VMs {
 			s.VMs[i].CreatedAt = s.TakenAt.Add(-time.Hour)
@@ -36,7 +36,7 @@ func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := kpo(t, environment{utf8: true}, "tags", "--from", file)
-		if got.code != young.code || !strings.Contains(got.stdout, young.says) || strings.Contains(got.stdout, "wants them") {
+		if got.code != young.code || !strings.Contains(got.stdout, young.says) || strings.Contains(got.stdout, "correct") {
 			t.Errorf("exit %d, want %d and %q:\n%s", got.code, young.code, young.says, got.stdout)
 		}
 	}

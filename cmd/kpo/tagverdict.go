@@ -22,7 +22,7 @@ func (a *app) nothingCompared(o *output, s *fleet.Snapshot, report diagnose.TagR
 			fmt.Fprintf(a.streams.Out, "%s nothing to compare: no NodeClaim has a VM that stays\n", t.Symbol(render.MarkPending))
 		}
 		if report.Young > 0 {
-			fmt.Fprintf(a.streams.Out, "%s nothing compared yet: %s younger than %s, whose tags may be on their way; run it again\n",
+			fmt.Fprintf(a.streams.Out, "%s nothing compared yet: skipped %s younger than %s (tags may still be propagating); run it again\n",
 				t.Symbol(render.MarkUnknown), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience))
 		}
 	}

@@ -52,7 +52,7 @@ func newTimeline(a *app) *cobra.Command {
 			return a.warn(s, fleet.SourceVMs, fleet.SourceNodes)
 		},
 	}
-	o = addOutput(cmd, formatTable, formatWide)
+	o = addTable(cmd, names(timelineColumns()))
 	return cmd
 }
 
@@ -66,47 +66,65 @@ func (a *app) printTimeline(o *output, s *fleet.Snapshot, machines []fleet.Machi
 		}
 	}
 	slices.SortStableFunc(all, func(x, y stages) int { return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.Claim, y.Claim)) })
+	columns := timelineColumns()
+	sorted(o, columns, all)
 	if !o.forPeople() {
-		return printAll(a, o, "Timeline", all, func(x stages) string { return x.Claim })
-	}
-	columns := []render.Column{
-		{Name: "CLAIM"},
-		{Name: "PHASE"},
-		{Name: "CREATED", Drop: 2},
-		{Name: "LAUNCHED", Right: true},
-		{Name: "VM", Right: true, Drop: 3},
-		{Name: "NODE", Right: true},
-		{Name: "REGISTERED", Right: true},
-		{Name: "READY", Right: true, Drop: 1},
-		{Name: "INITIALIZED", Right: true},
-	}
-	cells := make([][]render.Cell, 0, len(all))
-	for _, x := range all {
-		cells = append(cells, render.Plain(x.Claim, string(x.Phase), x.CreatedAt.Format(time.RFC3339),
-			seconds(x.Launched), seconds(x.VM), seconds(x.Node), seconds(x.Registered), seconds(x.Ready), seconds(x.Initialized)))
+		return printAll(a, o, "Timeline", all, func(x stages) name { return name{resourceClaim, x.Claim} })
 	}
 	t := a.theme(s, o)
-	if err := a.table(t, o, columns, cells); err != nil {
-		return err
+	table(a, t, columns, all)
+	a.printReboots(t, all)
+	return nil
+}
+
+// timelineColumns give way to the last stages: they include the earlier ones.
+func timelineColumns() []column[stages] {
+	stage := func(title string, drop int, of func(stages) *float64) column[stages] {
+		return text(render.Column{Name: title, Right: true, Drop: drop}, func(x stages) string { return seconds(of(x)) }).
+			by(func(x stages) float64 { return number(of(x)) })
 	}
-	return a.printReboots(t, all)
+	return []column[stages]{
+		text(render.Column{Name: "NODECLAIM"}, func(x stages) string { return x.Claim }),
+		text(render.Column{Name: "PHASE"}, func(x stages) string { return string(x.Phase) }),
+		text(render.Column{Name: "CREATED", Drop: 6}, func(x stages) string { return x.CreatedAt.Format(time.RFC3339) }),
+		stage("LAUNCHED", 3, func(x stages) *float64 { return x.Launched }),
+		stage("VM", 5, func(x stages) *float64 { return x.VM }),
+		stage("NODE", 2, func(x stages) *float64 { return x.Node }),
+		stage("REGISTERED", 1, func(x stages) *float64 { return x.Registered }),
+		stage("READY", 4, func(x stages) *float64 { return x.Ready }),
+		stage("INITIALIZED", 0, func(x stages) *float64 { return x.Initialized }),
+	}
+}
+
+// rebootRow is one step of a reboot.
+type rebootRow struct {
+	claim string
+	after time.Duration
+	fleet.RebootStep
 }
 
 // printReboots shows the steps of each machine's last reboot, and nothing where there was none.
-func (a *app) printReboots(t *render.Theme, all []stages) error {
-	columns := []render.Column{{Name: "REBOOT OF"}, {Name: "STEP"}, {Name: "AT"}, {Name: "AFTER", Right: true}, {Name: "DETAIL", Min: 12, Drop: 1}}
-	var cells [][]render.Cell
+func (a *app) printReboots(t *render.Theme, all []stages) {
+	columns := []column[rebootRow]{
+		text(render.Column{Name: "REBOOT OF"}, func(r rebootRow) string { return r.claim }),
+		text(render.Column{Name: "STEP"}, func(r rebootRow) string { return r.Step }),
+		text(render.Column{Name: "AT", Drop: 1}, func(r rebootRow) string { return r.At.Format(time.RFC3339) }),
+		text(render.Column{Name: "AFTER", Right: true}, func(r rebootRow) string { return render.Duration(r.after) }),
+		text(render.Column{Name: "DETAIL", Flow: true}, func(r rebootRow) string { return r.Detail }),
+	}
+	var rows []rebootRow
 	for _, x := range all {
 		for _, step := range x.Reboot {
-			after := render.Duration(step.At.Sub(x.Reboot[0].At))
-			cells = append(cells, render.Plain(x.Claim, step.Step, step.At.Format(time.RFC3339), after, step.Detail))
+			rows = append(rows, rebootRow{x.Claim, step.At.Sub(x.Reboot[0].At), step})
 		}
 	}
-	if len(cells) == 0 {
-		return nil
+	if len(rows) == 0 {
+		return
 	}
-	fmt.Fprintln(a.streams.Out)
-	return a.table(t, &output{}, columns, cells)
+	if !t.NoHeaders {
+		fmt.Fprintln(a.streams.Out)
+	}
+	table(a, t, columns, rows)
 }
 
 func stagesOf(m fleet.Machine) stages {

@@ -32,7 +32,7 @@ func changed(t *testing.T, change func(*fleet.Snapshot)) string {
 }
 
 func TestConsoleOfAVMThatDoesNotRunIsNotFine(t *testing.T) {
-	const good = "nothing wrong"
+	const good = "no known error"
 	for state, want := range map[string]int{
 		vm.StateRunning: exitHealthy, vm.StatePending: exitHealthy, vm.StateStopped: exitFindings, vm.StateStopping: exitFindings,
 		vm.StateShuttingDown: exitFindings, vm.StateTerminated: exitFindings,
@@ -59,7 +59,7 @@ func TestConsoleReadsTheStateOfTheVM(t *testing.T) {
 	if !l.region.StopVM(v.ID) {
 		t.Fatal("the VM does not stop")
 	}
-	if got := l.kpo(t, "", "console", v.ID); got.code != exitFindings || !strings.Contains(got.stdout, "FAIL the VM is stop") {
+	if got := l.kpo(t, "", "console", v.ID); got.code != exitFindings || !strings.Contains(got.stdout, "ERROR the VM is stop") {
 		t.Errorf("exit %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

@@ -23,7 +23,7 @@ type typeRow struct {
 	NodeClass  string   `json:"nodeClass"`
 	VCores     int      `json:"vcores"`
 	MemoryGiB  int      `json:"memoryGiB"`
-	EURPerHour float64  `json:"eurPerHour,omitempty"`
+	EURPerHour *float64 `json:"eurPerHour,omitempty"`
 	Subregions []string `json:"subregions"`
 }
 
@@ -55,7 +55,7 @@ func newTypes(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	o = addOutput(cmd, formatTable, formatWide)
+	o = addTable(cmd, names(typeColumns()))
 	cmd.Flags().StringVar(&nodeClass, "nodeclass", "", "Show the types of this OutscaleNodeClass only.")
 	return cmd
 }
@@ -84,38 +84,57 @@ func typeRows(classes []v1alpha1.OutscaleNodeClass, only string, prices *pricing
 		for _, shape := range fleet.Shapes(class.Spec.InstanceTypes) {
 			r := typeRow{Name: shape.Name, NodeClass: class.Name, VCores: shape.VCores, MemoryGiB: shape.MemoryGiB, Subregions: slices.Compact(subregions)}
 			if prices != nil {
-				r.EURPerHour = fleet.PriceOf(prices, shape.Name)
+				r.EURPerHour = known(fleet.PriceOf(prices, shape.Name))
 			}
 			out = append(out, r)
 		}
 	}
 	slices.SortStableFunc(out, func(x, y typeRow) int {
-		return cmp.Or(cmp.Compare(x.EURPerHour, y.EURPerHour), cmp.Compare(x.VCores, y.VCores), cmp.Compare(x.MemoryGiB, y.MemoryGiB), cmp.Compare(x.Name, y.Name))
+		return cmp.Or(cmp.Compare(number(x.EURPerHour), number(y.EURPerHour)), cmp.Compare(x.VCores, y.VCores), cmp.Compare(x.MemoryGiB, y.MemoryGiB), cmp.Compare(x.Name, y.Name))
 	})
 	return out
 }
 
 func (a *app) printTypes(o *output, s *fleet.Snapshot, rows []typeRow) error {
+	columns := typeColumns()
+	sorted(o, columns, rows)
 	if !o.forPeople() {
-		return printAll(a, o, "InstanceType", rows, func(r typeRow) string { return r.Name })
+		return printAll(a, o, "InstanceType", rows, func(r typeRow) name { return name{"instancetype", r.Name} })
 	}
-	columns := []render.Column{
-		{Name: "TYPE"},
-		{Name: "VCORES", Right: true},
-		{Name: "GIB", Right: true},
-		{Name: "EUR/H", Right: true},
-		{Name: "EUR/MONTH", Right: true, Drop: 2},
-		{Name: "SUBREGIONS", Min: 10, Drop: 1},
-		{Name: "NODECLASS", Min: 8, Drop: 3},
-	}
-	cells := make([][]render.Cell, 0, len(rows))
+	t := a.theme(s, o)
+	table(a, t, columns, rows)
+	unpriced := 0
 	for _, r := range rows {
-		cells = append(cells, render.Plain(r.Name, fmt.Sprint(r.VCores), fmt.Sprint(r.MemoryGiB), euros(r.EURPerHour, 4),
-			euros(r.EURPerHour*hoursPerMonth, 2), strings.Join(r.Subregions, ","), r.NodeClass))
+		if r.EURPerHour == nil {
+			unpriced++
+		}
 	}
-	if err := a.table(a.theme(s, o), o, columns, cells); err != nil {
-		return err
+	prices := "prices of the account's catalogue, without volumes"
+	if unpriced > 0 {
+		prices = fmt.Sprintf("%d unpriced", unpriced)
 	}
-	fmt.Fprintf(a.streams.Out, "%s; prices of the account's catalogue, without volumes\n", render.Count(len(rows), "type"))
+	a.remark(t, render.Count(len(rows), "type")+"; "+prices)
 	return nil
+}
+
+func typeColumns() []column[typeRow] {
+	perMonth := func(r typeRow) *float64 {
+		if r.EURPerHour == nil {
+			return nil
+		}
+		return new(*r.EURPerHour * hoursPerMonth)
+	}
+	return []column[typeRow]{
+		text(render.Column{Name: "TYPE"}, func(r typeRow) string { return r.Name }),
+		text(render.Column{Name: "VCORES", Right: true}, func(r typeRow) string { return fmt.Sprint(r.VCores) }).
+			by(func(r typeRow) float64 { return float64(r.VCores) }),
+		text(render.Column{Name: "GIB", Right: true}, func(r typeRow) string { return fmt.Sprint(r.MemoryGiB) }).
+			by(func(r typeRow) float64 { return float64(r.MemoryGiB) }),
+		text(render.Column{Name: "EUR/H", Right: true}, func(r typeRow) string { return euros(r.EURPerHour, 4) }).
+			by(func(r typeRow) float64 { return number(r.EURPerHour) }),
+		text(render.Column{Name: "EUR/MONTH", Right: true, Drop: 2}, func(r typeRow) string { return euros(perMonth(r), 2) }).
+			by(func(r typeRow) float64 { return number(r.EURPerHour) }),
+		text(render.Column{Name: "SUBREGIONS", Drop: 1}, func(r typeRow) string { return strings.Join(r.Subregions, ",") }),
+		text(render.Column{Name: "NODECLASS", Drop: 3}, func(r typeRow) string { return r.NodeClass }),
+	}
 }

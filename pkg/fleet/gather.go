@@ -37,6 +37,8 @@ type Inputs struct {
 	Now                    func() time.Time
 	// Progress hears which source is being read.
 	Progress func(Source)
+	// Usage asks for what the pods of all Nodes request.
+	Usage bool
 	// Without names sources that the caller has no use for.
 	Without []Source
 }
@@ -72,6 +74,7 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.confirm(ctx, vms)
 	g.price(ctx)
 	g.suspects(ctx)
+	g.readUsage(ctx)
 	g.s.CheckAccount()
 	g.s.mask()
 	g.s.sort()

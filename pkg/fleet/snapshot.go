@@ -84,6 +84,8 @@ type Snapshot struct {
 	// Consoles of the VMs that look stuck, by VM ID, with secrets masked.
 	Consoles map[string]string `json:"consoles,omitempty"`
 	Quotas   []Quota           `json:"quotas,omitempty"`
+	// Usage is what the pods of each Node request, by the Node's name; nil where that was not read.
+	Usage map[string]Usage `json:"usage,omitempty"`
 }
 
 // Access names through what a Snapshot was read: who looks at the wrong cluster or account must see it.

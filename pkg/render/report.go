@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
-		fmt.Fprintln(to, "> "+p.Next+warning(p))
+		fmt.Fprintln(to, "> "+t.Text(p.Next))
 	}
 	t.notChecked(to, r)
 	if r.Healthy() {
@@ -53,41 +54,38 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 		}
 		var names []string
 		for _, subject := range note.Subjects {
-			names = append(names, subject.Name)
+			names = append(names, t.Text(subject.Name))
 		}
 		if more := len(names) - most; more > 0 && !t.Wide {
 			names = append(names[:most], fmt.Sprintf("and %d more (-o wide)", more))
 		}
-		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+text+": "+strings.Join(names, ", "), t.Width, 4))
+		fmt.Fprintln(to, Wrap(t.Symbol(MarkPending)+" "+t.Text(text)+": "+strings.Join(names, ", "), t.Width, 4))
 	}
 }
 
 func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 	parts := []string{
-		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"), t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
+		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"),
+		t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
 		t.ourVMs(s),
 	}
-	text := fmt.Sprintf("%s | %s | %s", t.Scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
-	fmt.Fprintln(to, Wrap(text, t.Width, 2))
+	all := append(t.scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
+	fmt.Fprintln(to, Bar(t.Width, all...))
 }
 
 // Scope names what is looked at: who has three clusters and as many accounts must see which ones these are.
-func (t *Theme) Scope(s *fleet.Snapshot) string {
-	name := s.Cluster.Name
-	if name == "" {
-		name = "cluster without a known name"
-	}
+func (t *Theme) Scope(s *fleet.Snapshot) string { return Bar(t.Width, t.scope(s)...) }
+
+func (t *Theme) scope(s *fleet.Snapshot) []string {
+	name := t.Bold(cmp.Or(t.Text(s.Cluster.Name), "(cluster name unknown)"))
 	if s.Access == (fleet.Access{}) {
-		return t.Bold(name) // a file of a kpo that did not note it
+		return []string{name} // a file of a kpo that did not note it
 	}
-	account := s.Access.Account()
-	if account == "" {
-		account = "no Outscale account"
-	}
+	account := cmp.Or(s.Access.Account(), "no Outscale account")
 	if s.Access.Context != "" {
 		account = "context " + s.Access.Context + ", " + account
 	}
-	return t.Bold(name) + " | " + account
+	return []string{name, t.Text(account)}
 }
 
 func ours(s *fleet.Snapshot) int {
@@ -100,7 +98,7 @@ func ours(s *fleet.Snapshot) int {
 	return n
 }
 
-// ourVMs counts the VMs of the cluster. Which of the account's they are, its name and the NodeClaims tell.
+// ourVMs counts the VMs of the cluster. Its name and the NodeClaims say which of the account's these are.
 func (t *Theme) ourVMs(s *fleet.Snapshot) string {
 	for _, needed := range []fleet.Source{fleet.SourceClusterNames, fleet.SourceNodeClaims, fleet.SourceNodes} {
 		if s.Why(needed) != "" {
@@ -131,34 +129,32 @@ func (t *Theme) summary(to io.Writer, r diagnose.Report) {
 			warnings++
 		}
 	}
-	fmt.Fprintf(to, "%s, %s, %d not checked\n", Count(errors, "error"), Count(warnings, "warning"), len(byReason(r.NotChecked)))
+	skipped := len(byReason(r.NotChecked))
+	fmt.Fprintf(to, "%s, %s, %d not checked\n", Count(errors, "error"), Count(warnings, "warning"), skipped)
 }
 
 func (t *Theme) healthy(r diagnose.Report) string {
-	which := "all checks"
+	text := "no problems found"
 	if len(r.NotChecked) > 0 {
-		which = "all checks that were made"
+		text = "no problems found in what was checked"
 	}
-	if !r.Settled() {
-		return fmt.Sprintf("%s %s passed", t.Symbol(MarkOK), which)
+	if r.Settled() {
+		text += ", nothing to do"
 	}
-	return fmt.Sprintf("%s %s passed, nothing to do", t.Symbol(MarkOK), which)
+	return t.Line(MarkOK, text)
 }
 
 func (t *Theme) headline(p diagnose.Problem) string {
-	mark, word := MarkWarning, "WARN"
+	mark := MarkWarning
 	if p.Severity == diagnose.Error {
-		mark, word = MarkError, "ERROR"
-	}
-	text := fmt.Sprintf("%s %s  %s: %s", word, p.Check, p.Title, subjects(p.Subjects))
-	if t.ASCII {
-		text = strings.TrimPrefix(text, word+" ") // the symbol is the word already
+		mark = MarkError
 	}
 	detail := string(p.Confidence)
 	if oldest := p.Subjects[0].Since; !oldest.IsZero() {
 		detail = t.Age(oldest) + ", " + detail
 	}
-	return fmt.Sprintf("%s %s  (%s)", t.Symbol(mark), t.Paint(mark, text), detail)
+	line := t.Line(mark, fmt.Sprintf("%s  %s: %s", p.Check, p.Title, subjects(p.Subjects)))
+	return Wrap(fmt.Sprintf("%s  (%s)", line, detail), t.Width, 4)
 }
 
 func subjects(refs []diagnose.Ref) string {
@@ -179,11 +175,11 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 		if i == 0 {
 			name = "evidence"
 		}
-		text := e.Text
+		text := t.Text(e.Text)
 		if !e.At.IsZero() {
 			text = e.At.Format("15:04:05Z") + " " + text
 		}
-		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, e.Source, Wrap(text, t.Width, label+source))
+		fmt.Fprintf(to, "    %-*s%-*s%s\n", label-4, name, source, t.Text(e.Source), Wrap(text, t.Width, label+source))
 	}
 	if !p.Deadline.IsZero() {
 		t.part(to, "deadline", t.deadline(p))
@@ -191,7 +187,7 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 	if p.Fix != "" {
 		t.part(to, "fix", p.Fix)
 	}
-	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(p.Next)+warning(p))
+	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(t.Text(p.Next))+warning(p))
 	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
 }
 
@@ -218,9 +214,9 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 		shown = refs[:most]
 	}
 	for _, ref := range shown {
-		line := "    " + ref.Name
+		line := "    " + t.Text(ref.Name)
 		if ref.VM != "" && ref.VM != ref.Name {
-			line += "  " + ref.VM
+			line += "  " + t.Text(ref.VM)
 		}
 		if !ref.Since.IsZero() {
 			line += "  " + t.Age(ref.Since)
@@ -233,7 +229,7 @@ func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
 }
 
 func (t *Theme) part(to io.Writer, name, text string) {
-	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(text, t.Width, label))
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, name, Wrap(t.Text(text), t.Width, label))
 }
 
 // rest prints what was not checked and what passed.
@@ -247,10 +243,10 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 		return
 	}
 	if t.Wide {
-		fmt.Fprintf(to, "%s passed: %s\n", t.Symbol(MarkOK), strings.Join(r.Passed, " "))
+		fmt.Fprintln(to, Wrap(t.Line(MarkOK, "passed: "+strings.Join(r.Passed, " ")), t.Width, 4))
 		return
 	}
-	fmt.Fprintf(to, "%s nothing else found\n", t.Symbol(MarkOK))
+	fmt.Fprintln(to, t.Line(MarkOK, "no other problems found"))
 }
 
 func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
@@ -259,7 +255,8 @@ func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
 		if len(n.checks) > checksAtMost && !t.Wide {
 			checks = "several checks"
 		}
-		fmt.Fprintln(to, Wrap(fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, n.reason), t.Width, 4))
+		line := fmt.Sprintf("%s not checked  %s: %s", t.Symbol(MarkUnknown), checks, t.Text(n.reason))
+		fmt.Fprintln(to, Wrap(line, t.Width, 4))
 	}
 }
 

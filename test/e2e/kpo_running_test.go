@@ -50,12 +50,12 @@ func TestKpoNamesWhatBreaksRunningNodes(t *testing.T) {
 
 func healthy(w *world) {
 	w.broken("healthy", func(s *situation) {
-		s.kpo(0, []string{"doctor"}, "passed, nothing to do")
+		s.kpo(0, []string{"doctor"}, "no problems found, nothing to do")
 		s.kpo(0, []string{"nodes"}, "Running", "3 VMs")
 		s.kpo(0, []string{"timeline"})
-		s.kpo(0, []string{"tags"}, "tags of 3 VMs are as sandbox wants them")
+		s.kpo(0, []string{"tags"}, "all tags are correct on 3 VMs")
 		s.kpo(0, []string{"orphans"}, noLeak)
-		s.kpo(0, []string{"console", claimNames(s.state())[0]}, "nothing wrong on it")
+		s.kpo(0, []string{"console", claimNames(s.state())[0]}, "no known error on the console")
 		s.kpo(0, []string{"version"})
 	})
 }
@@ -66,7 +66,7 @@ func noCredentials(w *world) {
 		claim := claimNames(s.state())[0]
 		s.silent(s.kpo(2, []string{"doctor"}, "? VMs", "not checked"), "nothing to do")
 		for _, args := range [][]string{{"orphans"}, {"tags"}, {"console", claim}} {
-			s.silent(s.kpo(2, args, "error: could not look", "hint: set OSC_ACCESS_KEY"), noLeak, "as sandbox wants")
+			s.silent(s.kpo(2, args, "error: could not look", "hint: set OSC_ACCESS_KEY"), noLeak, "all tags are correct")
 		}
 		s.kpo(2, []string{"nodes"}, claim, "not read: vms")
 	})

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/events"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+)
+
+// disruptions are the latest words of Karpenter about why it does not disrupt something, by kind and name.
+type disruptions struct {
+	at     *fleet.Snapshot
+	latest map[string]corev1.Event
+}
+
+// saidLately is how long such an event counts. Karpenter repeats that a node cannot be consolidated every 15 minutes at
+// most, and the rest more often (DedupeTimeout there).
+const saidLately = 20 * time.Minute
+
+// disruptionsOf collects the events of disruption (pkg/controllers/disruption/events of Karpenter).
+func disruptionsOf(s *fleet.Snapshot) disruptions {
+	d := disruptions{at: s, latest: map[string]corev1.Event{}}
+	for _, event := range s.Events {
+		told := event.Reason == events.DisruptionBlocked || event.Reason == events.Unconsolidatable
+		if !told || s.TakenAt.Sub(fleet.Seen(event)) > saidLately {
+			continue
+		}
+		key := event.InvolvedObject.Kind + "/" + event.InvolvedObject.Name
+		if had, ok := d.latest[key]; !ok || fleet.Seen(event).After(fleet.Seen(had)) {
+			d.latest[key] = event
+		}
+	}
+	return d
+}
+
+// text says why a machine is or is not being disrupted, as far as Karpenter said so.
+func (d disruptions) text(m fleet.Machine) string {
+	if m.Claim == nil {
+		return ""
+	}
+	reason := m.Condition(karpv1.ConditionTypeDisruptionReason)
+	drifted := m.Condition(karpv1.ConditionTypeDrifted)
+	blocked := d.blocked(m)
+	switch {
+	case !m.Claim.DeletionTimestamp.IsZero():
+		return ""
+	case fleet.IsTrue(reason):
+		return "being disrupted: " + reason.Reason
+	case fleet.IsTrue(drifted) && blocked != "":
+		return fmt.Sprintf("drifted for %s, %s", d.since(drifted.LastTransitionTime.Time), blocked)
+	case fleet.IsTrue(drifted):
+		return "drifted for " + d.since(drifted.LastTransitionTime.Time)
+	case blocked != "":
+		return blocked
+	case fleet.IsTrue(m.Condition(karpv1.ConditionTypeConsolidatable)):
+		return "consolidatable"
+	default:
+		return ""
+	}
+}
+
+// blocked is what Karpenter said of the machine, and else of its NodePool.
+func (d disruptions) blocked(m fleet.Machine) string {
+	keys := []string{"NodeClaim/" + m.Claim.Name}
+	if m.Node != nil {
+		keys = append(keys, "Node/"+m.Node.Name)
+	}
+	for _, key := range append(keys, "NodePool/"+m.Claim.Labels[karpv1.NodePoolLabelKey]) {
+		event, ok := d.latest[key]
+		switch {
+		case !ok, otherReason(event, m):
+			continue
+		case event.Reason == events.Unconsolidatable:
+			return "not consolidated: " + event.Message
+		default:
+			return "blocked: " + event.Message
+		}
+	}
+	return ""
+}
+
+// otherReason reports whether the event is about a budget for another reason than the one to disrupt this machine.
+func otherReason(event corev1.Event, m fleet.Machine) bool {
+	_, reason, found := strings.Cut(event.Message, "for disruption reason ")
+	isDrift := strings.HasPrefix(reason, string(karpv1.DisruptionReasonDrifted))
+	return found && isDrift != fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
+}
+
+func (d disruptions) since(at time.Time) string { return render.Duration(d.at.TakenAt.Sub(at)) }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+)
+
+// footer sums up, in parts. What was not read is a question mark, not a zero.
+func footer(s *fleet.Snapshot, rows []row) []string {
+	phases, pools := map[string]int{}, map[string]int{}
+	claims, vms := 0, 0
+	var price sum
+	for _, r := range rows {
+		if r.Claim != "" {
+			claims++
+			phases[string(r.Phase)]++
+			pools[cmp.Or(r.NodePool, "(no NodePool)")]++
+		}
+		if r.billed() {
+			vms++
+			price.add(r.EURPerHour)
+		}
+	}
+	parts := []string{render.Count(claims, "NodeClaim") + list(phases)}
+	if s.Why(fleet.SourceVMs) == "" && s.Why(fleet.SourceClusterNames) == "" {
+		parts = append(parts, render.Count(vms, "VM"))
+	} else {
+		parts = append(parts, "? VMs")
+	}
+	if s.Why(fleet.SourcePrices) == "" && vms > 0 {
+		parts = append(parts, price.text("/h", vms))
+	}
+	if len(pools) > 0 {
+		parts = append(parts, "NodePools"+list(pools))
+	}
+	return parts
+}
+
+func list(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// number is a value to sort by, last where it is not known.
+func number[N int | int64 | float64](value *N) float64 {
+	if value == nil {
+		return math.Inf(1)
+	}
+	return float64(*value)
+}
+
+func count(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return fmt.Sprint(*n)
+}
+
+// percent prints a share. More than 100 is possible: a Node can be overcommitted while its allocatable shrinks.
+func percent(share *float64) string {
+	if share == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", 100**share)
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+)
+
+// refuseNamespaces takes -n and -A, to refuse them with a sentence: NodeClaims, Nodes and VMs have no namespace, and a
+// command that accepts -n and shows the whole cluster misleads whoever typed it.
+func refuseNamespaces(flags *pflag.FlagSet) {
+	flags.BoolP("all-namespaces", "A", false, "Refused: kpo always reads all namespaces.")
+	for _, hidden := range []string{"namespace", "all-namespaces"} {
+		_ = flags.MarkHidden(hidden) // the flag is there
+	}
+}
+
+func checkNamespaces(flags *pflag.FlagSet) error {
+	switch {
+	case flags.Changed("namespace"):
+		return hint(
+			errors.New("-n does not apply: NodeClaims, Nodes and VMs have no namespace, and kpo reads the whole cluster"),
+			"leave -n out; name a pod as NAMESPACE/NAME",
+		)
+	case flags.Changed("all-namespaces"):
+		return hint(errors.New("-A does not apply: kpo always reads all namespaces"), "leave -A out")
+	default:
+		return nil
+	}
+}
