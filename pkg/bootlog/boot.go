@@ -126,16 +126,20 @@ func groupsOf(line string, groups []int) []string {
 	return out
 }
 
-// lived reports whether the machine had passed the stage after which the signature is only a note. Where the console
-// lacks the start of the boot, the time shows it.
+// lived reports whether the signature is only a note where the machine stands. Where the console lacks the start of the
+// boot, the time shows that the machine has booted.
 func (b *boot) lived(s signature, at time.Duration) bool {
+	booted := !b.started && at > bootTimeout
+	if s.NoteBefore != "" && b.passed[s.NoteBefore] == 0 && !booted {
+		return true
+	}
 	switch s.NoteAfter {
 	case "":
 		return false
 	case kernel: // what prints runs
 		return true
 	default:
-		return b.passed[s.NoteAfter] > 0 || !b.started && at > bootTimeout && s.Blocks != network
+		return b.passed[s.NoteAfter] > 0 || booted && s.Blocks != network
 	}
 }
 

@@ -182,6 +182,8 @@ func TestErrorsBeforeTheStageThatTheyConcernAreOver(t *testing.T) {
 		{[]string{"boot.ready", "kubelet.crash"}, "kubelet.crash"},
 		{[]string{"boot.ready", "kubelet.crash", "kubelet.ok"}, ""},
 		{[]string{"kubelet.crash", "kubelet.ok"}, "kubelet.crash"},
+		{[]string{"kubelet.run", "kubelet.sick"}, ""},
+		{[]string{"kubelet.run", "kubelet.ok", "kubelet.sick"}, "kubelet.sick"},
 		{[]string{"gpu.module", "boot.ready"}, "gpu.module"},
 		{[]string{"mem.small", "disk.small", "boot.ready"}, ""},
 		{[]string{"boot.platform", "cfg.loaded"}, ""},
@@ -305,7 +307,7 @@ func TestWhatEndsConcernsTheSameThing(t *testing.T) {
 		"the diagnostic resolved":     {[]string{samples()["diag.csr"], `[talos] diagnostic resolved {"id": "kubelet-csr"}`}, ""},
 		"ready resolves nothing":      {[]string{samples()["diag.csr"], samples()["boot.ready"]}, "diag.csr"},
 	} {
-		if got := cause(console(tc.lines...)); got != tc.want {
+		if got := cause(console(append([]string{samples()["kubelet.ok"]}, tc.lines...)...)); got != tc.want {
 			t.Errorf("%s: cause %q, want %q", name, got, tc.want)
 		}
 	}

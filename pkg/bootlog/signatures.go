@@ -22,6 +22,8 @@ type Signature struct {
 	Recovers string
 	// NoteAfter is the stage after which it is only a note: a machine that has passed it can live with the line.
 	NoteAfter string
+	// NoteBefore is the stage before which it is only a note, because each boot can show it.
+	NoteBefore string
 	// Lasts is how long it has to be repeated before it is more than a note.
 	Lasts time.Duration
 	// Stays says that a machine which becomes ready later still has it.

@@ -7,8 +7,9 @@ func clockSignatures() []Signature {
 			ID: "time.query", Severity: Error, Blocks: clock,
 			Line:      `time query error (?:with server "([^"]+)"|.*"server": "([^"]+)")`,
 			NoteAfter: clock,
-			Means:     "the NTP server does not answer; kubelet and apid wait for the clock",
-			Do:        "open UDP 123 to the internet, or name servers that the subnet reaches in a TimeSyncConfig",
+			Means:     "the NTP server does not answer",
+			Do: "kubelet and apid wait until the clock is in sync: open UDP 123 to the internet, or name servers " +
+				"that the subnet reaches in a TimeSyncConfig",
 			Sample: `[talos] time query error {"component": "controller-runtime", "controller": ` +
 				`"time.SyncController", "server": "169.254.169.123", "error": "i/o timeout"}`,
 		},

@@ -194,10 +194,11 @@ func kubeletSignatures() []Signature {
 		},
 		{
 			ID: "kubelet.sick", Severity: Error, Blocks: healthy, Explains: consequence,
-			Line:  `service\[(?P<service>kubelet|cri|containerd|apid)\]\(Running\): Health check failed: (.+)`,
-			Ends:  `service\[(kubelet|cri|containerd|apid)\]\(Running\): Health check successful`,
-			Means: "the service ${service} is not healthy",
-			Do:    "the lines before say why",
+			Line:       `service\[(?P<service>kubelet|cri|containerd|apid)\]\(Running\): Health check failed: (.+)`,
+			Ends:       `service\[(kubelet|cri|containerd|apid)\]\(Running\): Health check successful`,
+			NoteBefore: healthy,
+			Means:      "the service ${service} is not healthy",
+			Do:         "the lines before say why",
 			Sample: `[talos] service[kubelet](Running): Health check failed: Get ` +
 				`"http://127.0.0.1:10248/healthz": connection refused`,
 		},
