@@ -30,7 +30,7 @@ func runningChecks() []Check {
 		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
 		{ID: "KPO412", Title: "VM stopped, Node still there", Severity: Error, Needs: cloud, Find: vmStopped},
 		{
-			ID: "KPO413", Title: "machine reboots again and again", Severity: Error, Needs: append(joined, fleet.SourceEvents),
+			ID: "KPO413", Title: "reboot loop", Severity: Error, Needs: append(joined, fleet.SourceEvents),
 			Find: rebootsAgain, ExplainedBy: []string{"KPO401", "KPO402", "KPO411", "KPO412"},
 		},
 	}
