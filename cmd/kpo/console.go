@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -254,6 +255,7 @@ func (a *app) printConsole(view consoleView, target string) {
 	default:
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}
+	a.printNotes(t, view.Report)
 	fmt.Fprintf(a.streams.Out, "full log  kubectl kpo console %s --save FILE\n", target)
 	fmt.Fprintln(a.streams.Out, "          --grep error: errors only, -f: follow")
 }
@@ -272,15 +274,29 @@ func (a *app) printState(t *render.Theme, view consoleView) {
 	}
 }
 
-// failure is what keeps the machine from a stage.
+// failure is what keeps the machine from a stage: the cause where it is of this stage.
 func failure(report bootlog.Report, stage bootlog.Stage) string {
 	if stage.State != bootlog.Failed {
 		return ""
 	}
+	if cause, ok := report.Cause(); ok && cause.Stage == stage.Name {
+		return "stopped here: " + cause.ID
+	}
 	for _, f := range report.Findings {
-		if f.Stage == stage.Name && !f.Over && f.Severity >= bootlog.Warning {
+		if f.Stage == stage.Name && !f.Over && !f.Minor && f.Severity >= bootlog.Warning {
 			return "stopped here: " + f.ID
 		}
 	}
 	return ""
+}
+
+// printNotes prints what is worth reading and no cause.
+func (a *app) printNotes(t *render.Theme, report bootlog.Report) {
+	for _, f := range report.Notes() {
+		when := "at " + f.At.Round(time.Second).String()
+		if f.Before {
+			when = "in the boot before"
+		}
+		fmt.Fprintf(a.streams.Out, "note    %s\n", render.Wrap(f.Diagnosis+", "+when+" ("+f.ID+")", t.Width, 8))
+	}
 }

@@ -12,9 +12,11 @@ import (
 // Severity tells how bad a finding is.
 type Severity int
 
-// A Fatal finding never heals by itself, an Error may, a Warning does not stop the boot.
+// A Fatal finding never heals by itself, an Error may, a Warning does not stop the boot. A Note is worth reading, and
+// never the cause of anything.
 const (
 	Info Severity = iota
+	Note
 	Warning
 	Error
 	Fatal
@@ -22,7 +24,7 @@ const (
 
 // String returns the severity as a word.
 func (s Severity) String() string {
-	return [...]string{"info", "warning", "error", "fatal"}[s]
+	return [...]string{"info", "note", "warning", "error", "fatal"}[s]
 }
 
 // MarshalText makes the severity a word in JSON as well.
@@ -30,9 +32,9 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 
 // Report is what one console tells. All text in it went through Clean.
 type Report struct {
-	// Stages has all stages of a boot in order; their states are those of the latest boot on the console.
+	// Stages has all stages of a boot in order; their states are those of the present boot, the last on the console.
 	Stages []Stage `json:"stages"`
-	// Findings has each signature once, at its latest line, in the order of lines.
+	// Findings has each signature once for each thing that it is about, at its latest line, in the order of lines.
 	Findings []Finding `json:"findings"`
 	// Truncated says that the console no longer has the start of its first boot.
 	Truncated bool `json:"truncated"`
@@ -55,19 +57,50 @@ type Finding struct {
 	Value     string `json:"value,omitempty"`
 	Diagnosis string `json:"diagnosis"`
 	Remedy    string `json:"remedy,omitempty"`
-	// Over says that the machine passed the stage after this line.
+	// Over says that a later line ended it: the machine passed the stage, became ready, recovered, or booted again.
 	Over bool `json:"over,omitempty"`
+	// Minor says that the machine can live with it as it is: it is a note, not a cause.
+	Minor bool `json:"minor,omitempty"`
+	// Before says that it is of a boot before the present one, which it did not survive.
+	Before bool `json:"before,omitempty"`
 
-	directness directness
+	explains Explains
 }
 
 // Cause returns the finding that explains best why the machine is not ready: none if nothing is wrong any more.
 func (r Report) Cause() (Finding, bool) {
-	open := slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Over || f.Severity < Warning })
-	if len(open) == 0 {
+	return r.best(func(f Finding) bool { return !f.Over && !f.Minor && f.Severity >= Warning })
+}
+
+// Suspect returns the finding that explains best why a machine does not answer that is known not to: Cause, or what would
+// be a note on a machine that answers.
+func (r Report) Suspect() (Finding, bool) {
+	if cause, ok := r.Cause(); ok {
+		return cause, true
+	}
+	return r.best(func(f Finding) bool {
+		return !f.Over && f.explains == itself && (f.Minor && f.Severity >= Warning || f.ID == "oom.pod")
+	})
+}
+
+// Notes returns what is worth reading and wrong with nothing: of the boots before, only what ended the last of them.
+func (r Report) Notes() []Finding {
+	notes := slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool {
+		return f.Over || !f.Minor && f.Severity != Note
+	})
+	if ended, ok := r.best(func(f Finding) bool { return f.Before }); ok {
+		notes = append([]Finding{ended}, notes...)
+	}
+	return notes
+}
+
+// best returns the finding with the highest rank of those that are wanted.
+func (r Report) best(wanted func(Finding) bool) (Finding, bool) {
+	found := slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !wanted(f) })
+	if len(found) == 0 {
 		return Finding{}, false
 	}
-	return slices.MaxFunc(open, func(a, b Finding) int { return slices.Compare(a.rank(), b.rank()) }), true
+	return slices.MaxFunc(found, func(a, b Finding) int { return slices.Compare(a.rank(), b.rank()) }), true
 }
 
 // rank orders findings: a reboot is what one sees, an error of another kind next to it is why.
@@ -76,10 +109,10 @@ func (f Finding) rank() []int {
 	if f.Severity >= Error {
 		blocks = 1
 	}
-	if f.directness > consequence {
+	if f.explains > consequence {
 		ownReason = 1
 	}
-	return []int{blocks, ownReason, int(f.Severity), int(f.directness), f.Line}
+	return []int{blocks, ownReason, int(f.Severity), int(f.explains), f.Line}
 }
 
 // Parser knows the signatures; it may be used by several goroutines.
@@ -93,7 +126,7 @@ type Parser struct {
 // New makes a parser.
 func New() *Parser {
 	return &Parser{
-		signatures: signatures(),
+		signatures: compile(),
 		stages:     stages(),
 		uptime:     regexp.MustCompile(`^\s*\[\s*(\d{1,9}\.\d{1,6})\]`),
 		cleaner:    newCleaner(),
@@ -106,46 +139,57 @@ func Parse(text string) Report { return New().Parse(text) }
 // Parse reads a console. The text may lack its start and end anywhere.
 func (p *Parser) Parse(text string) Report {
 	text = strings.TrimRight(p.cleaner.clean(text), "\n")
+	present := newBoot(p)
 	if text == "" {
-		return Report{Stages: newProgress(p.stages).report(nil), Findings: []Finding{}}
+		return Report{Stages: present.report(nil), Findings: []Finding{}}
 	}
 	lines := strings.Split(text, "\n")
-	latest := map[string]Finding{}
-	progress := newProgress(p.stages)
+	boots := []*boot{present}
 	for i, line := range lines {
-		at := p.at(line)
-		progress.read(i+1, line, at)
-		if f, ok := p.match(line); ok {
-			f.Line, f.At, f.Count = i+1, at, latest[f.ID].Count+1
-			latest[f.ID] = f
+		at, known := p.at(line)
+		if present.over(line, at, known) {
+			present = newBoot(p)
+			boots = append(boots, present)
 		}
+		present.read(i+1, line, at)
 	}
-	findings := make([]Finding, 0, len(latest))
-	for _, f := range latest {
-		f.Over = progress.passedAfter(f.Stage, f.Line)
-		findings = append(findings, f)
-	}
-	slices.SortFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	findings := merge(boots)
 	return Report{
-		Stages: progress.report(findings), Findings: findings,
-		Truncated: !progress.sawStart, Lines: len(lines),
+		Stages: present.report(findings), Findings: findings,
+		Truncated: !boots[0].started, Lines: len(lines),
 	}
 }
 
-// match returns the first signature of the line: specific ones come first.
-func (p *Parser) match(line string) (Finding, bool) {
-	for _, s := range p.signatures {
-		groups := s.pattern.FindStringSubmatch(line)
-		if groups == nil {
-			continue
+// merge returns the findings of all boots. One that comes again is that of the later boot.
+func merge(boots []*boot) []Finding {
+	latest := map[string]Finding{}
+	for i, b := range boots {
+		before := i < len(boots)-1
+		for key, f := range b.judged() {
+			if before {
+				f.Before = !f.Over && !f.Minor && f.Severity >= Error
+				f.Over = true
+			}
+			f.Count += latest[key].Count
+			latest[key] = f
 		}
-		values := slices.DeleteFunc(groups[1:], func(group string) bool { return group == "" })
-		return Finding{
-			ID: s.id, Severity: s.severity, Stage: s.stage, Text: line, Value: trimJSON(strings.Join(values, " ")),
-			Diagnosis: s.diagnosis, Remedy: s.remedy, directness: s.directness,
-		}, true
 	}
-	return Finding{}, false
+	out := make([]Finding, 0, len(latest))
+	for _, f := range latest {
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
+	return out
+}
+
+// at returns the uptime at which the kernel printed a line, and whether the line says so.
+func (p *Parser) at(line string) (time.Duration, bool) {
+	groups := p.uptime.FindStringSubmatch(line)
+	if groups == nil {
+		return 0, false
+	}
+	at, err := time.ParseDuration(groups[1] + "s")
+	return at, err == nil
 }
 
 // trimJSON drops the end of the JSON in which Talos puts errors.
@@ -155,17 +199,4 @@ func trimJSON(value string) string {
 		value = strings.TrimSuffix(value, `\n`)
 	}
 	return value
-}
-
-// at returns the uptime at which the kernel printed a line: 0 if it does not say.
-func (p *Parser) at(line string) time.Duration {
-	groups := p.uptime.FindStringSubmatch(line)
-	if groups == nil {
-		return 0
-	}
-	at, err := time.ParseDuration(groups[1] + "s")
-	if err != nil {
-		return 0
-	}
-	return at
 }

@@ -47,20 +47,23 @@ func newCleaner() *cleaner {
 			{re(`([a-z][a-z0-9+.-]*://)[^\s/@"\\]+@`), "${1}" + masked + "@"},
 			{re(`(?i)\b((?:proxy-)?authorization\\?["']?[ \t]*[:=][ \t]*\\?["']?(?:bearer|basic)?|bearer|basic)[ \t]+[\w.~+/=-]{8,}`), "$1 " + masked},
 			// A value in quotes, which may be those of JSON inside of JSON, or up to the next space.
-			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*[:=][ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
+			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*(?:[:=]|%3d)[ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
 			// The whole of a header, which can hold several cookies.
 			{re(`(?i)\b((?:set-)?cookie\\?["']?[ \t]*[:=][ \t]*)[^\n"'\\]+`), "${1}" + masked},
-			// Signed links, as those of S3 and of Azure.
-			{re(`(?i)([?&](?:awsaccesskeyid|signature|sig|x-amz-[\w-]+|code|session)=)[^\s&"'\\]+`), "${1}" + masked},
+			// Signed links, as those of S3 and of Azure, also within JSON, HTML or another link.
+			{re(`(?i)((?:[?&;]|\\u0026|%26|%3f)(?:awsaccesskeyid|sig|code|session)(?:=|%3d))[^\s&"'\\]+`), "${1}" + masked},
+			{re(`(?i)((?:x-amz-[a-z-]+|\bsignature|u0026signature|%26signature|%3fsignature)(?:=|%3d))[^\s&"'\\]+`), "${1}" + masked},
 			{re(`(?i)(hooks\.slack\.com/(?:services|workflows)/)[^\s"'\\]+`), "${1}" + masked},
-			{re(`\b(?:glpat-|gldt-|gh[opsur]_|github_pat_|xox[abeprs]-|tskey-|hvs\.|npm_|dckr_pat_)[\w.-]{4,}|\b(?:AKIA|ASIA)[A-Z0-9]{4,}`), masked},
+			{re(`\b(?:glpat-|gldt-|gh[opsur]_|github_pat_|xox[abeprs]-|tskey-|hvs\.|npm_|dckr_pat_|AIza|sk-(?:proj|ant|live)-)[\w.-]{4,}|\b(?:AKIA|ASIA)[A-Z0-9]{4,}`), masked},
 			{re(`(?i)(\btalos\.config\.inline=)\S+`), "${1}" + masked},
 			// Flags whose value is the next word.
 			{re(`(?i)((?:^|\s)--?` + secretNames + `[ \t]+)(?:"[^"\n]*"?|'[^'\n]*'?|[^\s"'-][^\s"']*)`), "${1}" + masked},
+			// The same as a list of words in JSON or YAML.
+			{re(`(?i)([\s"'\[,]--?` + secretNames + `\\*["']?[ \t]*,[ \t]*\\*["']?)[^\s"',\]\\]+`), "${1}" + masked},
 			{re(`(?i)(\b(?:login|mysql\w*|mariadb\w*|sshpass)\b[^\n|;]*?[ \t]-p[ \t]*)[^\s-][^\s]*`), "${1}" + masked},
 			// Words of a sentence: what is in quotes or has a digit is no word of it.
 			{re(`(?i)\b((?:password|passwd|passphrase)[ \t]+(?:(?:is|was)[ \t]+)?)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
-			{re(`(?i)\b([\w.]*(?:token|secret)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
+			{re(`(?i)\b([\w.]*(?:token|secret|(?:secret|access|api|private)[ _-]key)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
 			{re("(cannot unmarshal !!\\w+ )`[^`\n]*`?"), "${1}`" + masked + "`"},
 		},
 		blob:   re(`(?:sha256:)?[A-Za-z0-9+/_-]{32,}={0,2}`),
@@ -72,7 +75,7 @@ func newCleaner() *cleaner {
 // secretNames are the keys of a machine config, and of what people put into files and variables, that hold secrets.
 //
 //nolint:gosec // names of secrets, not secrets
-const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
+const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
 
 func (c *cleaner) clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")

@@ -1,9 +1,12 @@
 package bootlog_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +69,19 @@ func TestSecretsOfReportsAreMasked(t *testing.T) {
 		`curl --token PLANT`,
 		`--password 'PLANT one'`,
 		`DB_PASS=PLANT`,
+		// The same in other clothes: JSON escapes, HTML, a link in a link, a list of words, the kernel's command line.
+		`{"url": "https://b.s3.example/k?AWSAccessKeyId=PLANT\u0026Expires=1\u0026Signature=PLANT"}`,
+		`https://b.example/k?a=1&amp;Signature=PLANT;sig=PLANT`,
+		`https://b.example/k?next=https%3A%2F%2Fc%3Fsig%3DPLANT%26Signature%3DPLANT`,
+		`Command line: talos.platform=aws talos.config=https://oos.example/b/w.yaml?AWSAccessKeyId=PLANT&Signature=PLANT%2Bxyz%3D quiet`,
+		`Signature=PLANT`,
+		`X-Amz-Signature=PLANT&X-Amz-Credential=PLANT/1`,
+		`["tailscale", "up", "--authkey", "PLANT"]`,
+		`args: [--authkey, PLANT]`,
+		`presharedKey: PLANT`,
+		`secret key is PLANT1`,
+		`token%3DPLANT`,
+		`sk-proj-PLANT12345`,
 	} {
 		if got := bootlog.Clean(text); strings.Contains(got, "PLANT") {
 			t.Errorf("%s is shown as %s", text, got)
@@ -102,6 +118,10 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		`secret is not found`,
 		`kubelet-serving certificate signing request kubectl -p`,
 		`could not log in: no login provider`,
+		`audit: type=1701 audit(1766.1:2): auid=4294967295 uid=0 pid=1900 comm="kubelet" sig=11 res=1`,
+		`rpc error: code = Unavailable desc = x, exit code=137`,
+		`invalid signature on the image, signature verification failed`,
+		`flags: [--node-labels, a=b]`,
 	}
 	for id, line := range samples() {
 		if id != "cfg.unknownkey" {
@@ -164,11 +184,25 @@ func FuzzParse(f *testing.F) {
 	f.Add("-----BEGIN CERTIFICATE-----\nMII\n", 3, uint(7))
 	f.Add("unknown keys found during decoding:\nmachine:\n", 10, uint(20))
 	f.Add("\x1b[31m\u202e\xff\x00 \"token\": \"", 5, uint(2))
+	for name := range wholeBoots() {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".log"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text[:min(len(text), 4096)]), len(name), uint(len(text)/3))
+	}
+	f.Add("\u009b31m\x1b]0;title\x07\x1bP1;2q\x1b\\ \x9b\x85", 4, uint(3))
 	secrets := []string{
+		"https://b.example/k?Expires=1&Signature=hunter2secret%2B", "https://b.example/c?sig=hunter2secret", "dsn pwd=hunter2secret",
+		"TS_AUTHKEY=hunter2secret", "tailscale up --authkey hunter2secret", "docker login -u me -p hunter2secret registry.example",
+		"glpat-hunter2secret", "LOGIN PASSWORD hunter2secret", "talos.config.inline=hunter2secret", "Cookie: session=hunter2secret",
 		"abcdef.0123456789abcdef", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw==", "AKIAIOSFODNN7EXAMPLEKEY0123456789ABCDEFGH",
 		"token: hunter2secret", "https://user:hunter2secret@host/",
 	}
-	leaks := []string{"0123456789abcdef", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw", "AKIAIOSFODNN7EXAMPLEKEY", "hunter2secret", "hunter2secret"}
+	leaks := []string{
+		"hunter2secret", "hunter2secret", "hunter2secret", "hunter2secret", "hunter2secret", "hunter2secret", "hunter2secret", "hunter2secret",
+		"hunter2secret", "hunter2secret", "0123456789abcdef", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IDEyMw", "AKIAIOSFODNN7EXAMPLEKEY", "hunter2secret", "hunter2secret",
+	}
 	parser := bootlog.New()
 	f.Fuzz(func(t *testing.T, text string, which int, at uint) {
 		n := uint(which) % uint(len(secrets))
@@ -197,6 +231,24 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("findings out of order: %+v", r.Findings)
 		}
 	})
+}
+
+// TestWholeConsoleOfOneTextIsReadSoon would see a cleaner that looks at the whole text again for each part of it: that
+// takes minutes, and reading once takes less than a second.
+func TestWholeConsoleOfOneTextIsReadSoon(t *testing.T) {
+	t.Parallel()
+	parser := bootlog.New()
+	for _, part := range []string{
+		"-----BEGIN X-----\n", "-----END X-----\n", "MHcC\n", "MHcC\n-----END X-----\n", "unknown keys found during decoding:\n", `"a\"`, "\x1b[", "\x1b]0;",
+		"a.", "token", "token: '", "--password ", "unknown keys found during decoding: a: \"", "a-", "Cookie: ", "[talos] service[kubelet] ",
+	} {
+		const window, limit = 64 << 10, 20 * time.Second
+		start := time.Now()
+		parser.Parse(strings.Repeat(part, window/len(part)))
+		if took := time.Since(start); took > limit {
+			t.Errorf("%q: %s for 64 KiB", part, took)
+		}
+	}
 }
 
 func BenchmarkParseFullConsole(b *testing.B) {

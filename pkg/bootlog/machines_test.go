@@ -161,7 +161,7 @@ func TestMachinesThatFailAreDiagnosed(t *testing.T) {
 		"extraConfig":          {patched("machine: {kubelet: {extraConfig: {maxPodz: 5}}}"), "kubelet.config", "kubelet", nil},
 		"extraArgs":            {patched("machine: {kubelet: {extraArgs: {config: /tmp/x}}}"), "kubelet.arg", "kubelet", nil},
 		"forbidden label":      {patched("machine: {kubelet: {extraArgs: {node-labels: \"app.kubernetes.io/name=x\"}}}"), "kubelet.labels", "healthy", nil},
-		"unknown flag":         {patched("machine: {kubelet: {extraArgs: {max-podz: \"5\"}}}"), "kubelet.crash", "ready", nil},
+		"unknown flag":         {patched("machine: {kubelet: {extraArgs: {max-podz: \"5\"}}}"), "kubelet.flag", "healthy", nil},
 		"wrong machine token":  {good, "trustd.token", "services", trustd(talosCA, "zzzzzz.0123456789abcdef")},
 		"wrong Talos CA":       {good, "trustd.ca", "services", trustd(newCA(t), machineToken)},
 	} {

@@ -1,86 +1,12 @@
 package bootlog_test
 
-// samples returns a line of each signature, worded as Talos 1.12 to 1.14, its kernel or its kubelet prints it. Those of
-// cfg.* and most of kubelet.* were printed by Talos itself, the others are made of its format strings.
+import "github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+
+// samples returns the line of each signature.
 func samples() map[string]string {
-	acquire := `"component": "controller-runtime", "controller": "config.AcquireController"`
-	csr := `[talos] controller failed {"component": "controller-runtime", "controller": "secrets.APIController", "error": "failed to sign API server CSR: `
-	watch := `[talos] kubernetes endpoint watch error {"component": "controller-runtime", "controller": "k8s.EndpointController", "error": "failed to list *v1.EndpointSlice: `
-	apply := `[talos] controller failed {"component": "controller-runtime", "controller": "k8s.NodeApplyController", "error": "`
-	dies := `[talos] service[kubelet](Waiting): Error running Containerd(kubelet), going to restart forever: task "kubelet" failed: exit code 1 (last log "E0101 00:00:00.000000    2011 run.go:72] \"command failed\" err=\"`
-	return map[string]string{
-		"boot.cmdline":     `Command line: BOOT_IMAGE=/A/vmlinuz talos.platform=aws console=ttyS0 net.ifnames=0`,
-		"boot.version":     `[talos] [initramfs] booting Talos v1.13.0`,
-		"boot.cpu":         `[talos] [initramfs] x86_64 microarchitecture level 2 or higher is required, halting`,
-		"boot.extension":   `[talos] [initramfs] enabling system extension nvidia-container-toolkit 570.140.08-v1.17.8`,
-		"boot.panic":       `Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)`,
-		"boot.recovered":   `[talos] [initramfs] recovered from: runtime error: index out of range`,
-		"seq.install":      `[talos] install sequence: 3 phase(s)`,
-		"seq.start":        `[talos] boot sequence: 21 phase(s)`,
-		"net.dhcp":         `[talos] DHCP request/renew failed {"component": "controller-runtime", "controller": "network.OperatorSpecController", "operator": "dhcp4", "link": "eth0"}`,
-		"net.address":      `[talos] assigned address {"component": "controller-runtime", "controller": "network.AddressSpecController", "address": "10.0.1.20/24", "link": "eth0"}`,
-		"net.hostname":     `[talos] setting hostname {"component": "controller-runtime", "controller": "network.HostnameSpecController", "hostname": "default-7xk2p", "domainname": ""}`,
-		"net.meta":         `[talos] restarting platform network config {"component": "controller-runtime", "controller": "network.PlatformConfigController", "error": "failed"}`,
-		"cfg.fetch":        `[talos] fetching machine config from AWS`,
-		"cfg.imds":         `[talos] retrying error: failed to fetch EC2 userdata: operation error ec2imds: GetUserData, http response error StatusCode: 400`,
-		"cfg.loaded":       `[talos] machine config loaded successfully {` + acquire + `, "sources": ["aws"]}`,
-		"cfg.missing":      `[talos] entering maintenance service {` + acquire + `}`,
-		"cfg.unknownkey":   `[talos] controller failed {` + acquire + `, "error": "failed to load config via platform aws: error decoding document v1alpha1/ (line 1): unknown keys found during decoding:\nmachine:\n    tokenn: hunter2\n"}`,
-		"cfg.unknowndoc":   `[talos] controller failed {` + acquire + `, "error": "failed to load config via platform aws: error decoding document v1alpha1/VRFConfig/ (line 60): \"VRFConfig\" \"v1alpha1\": not registered"}`,
-		"cfg.notmc":        `[talos] controller failed {` + acquire + `, "error": "failed to load config via platform aws: error decoding document /v1alpha1/ (line 1): missing kind"}`,
-		"cfg.gzip":         `[talos] controller failed {` + acquire + `, "error": "error unzipping machine config: unexpected EOF"}`,
-		"cfg.k8sver":       `[talos] controller failed {` + acquire + `, "error": "failed to runtime validate config acquired via platform aws: 1 error occurred:\n * kubelet image is not valid: version of Kubernetes 1.37.0 is too new to be used with Talos 1.13.0\n\n"}`,
-		"cfg.invalid":      `[talos] controller failed {` + acquire + `, "error": "failed to validate config acquired via platform aws: 1 error occurred:\n * invalid cluster endpoint: \n\n"}`,
-		"cfg.warning":      `[talos] config validation warning {` + acquire + `, "platform": "aws", "warning": "use \"HostnameConfig\" instead"}`,
-		"time.query":       `[talos] time query error {"component": "controller-runtime", "controller": "time.SyncController", "server": "169.254.169.123", "error": "i/o timeout"}`,
-		"time.dns":         `[talos] failed looking up "time.cloudflare.com", ignored {"component": "controller-runtime", "controller": "time.SyncController", "error": "lookup time.cloudflare.com: no such host"}`,
-		"time.ok":          `[talos] adjusting time (slew) by 1.52ms via 169.254.169.123, state TIME_OK, status STA_NANO {"component": "controller-runtime", "controller": "time.SyncController"}`,
-		"time.wait":        `[talos] service[kubelet](Waiting): Waiting for service "cri" to be "up", time sync, network`,
-		"mem.small":        `[talos] task memorySizeCheck (1/1): WARNING: memory size is less than recommended`,
-		"mem.size":         `[talos] task memorySizeCheck (1/1): memory size is 7864 MiB`,
-		"disk.small":       `[talos] task diskSizeCheck (1/1): WARNING: disk size is less than recommended`,
-		"disk.wait":        `[talos] phase diskSizeCheck (7/21): 1 tasks(s)`,
-		"k8s.endpoint":     `[talos] controller failed {"component": "controller-runtime", "controller": "k8s.StaticEndpointController", "error": "error resolving \"nowhere.example\": lookup nowhere.example: no such host"}`,
-		"trustd.token":     csr + `rpc error: code = Unauthenticated desc = invalid token"}`,
-		"trustd.ca":        csr + `rpc error: code = Unavailable desc = connection error: tls: failed to verify certificate: x509: certificate signed by unknown authority"}`,
-		"trustd.clock":     csr + `tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2020-01-01T00:00:00Z is before 2026-01-01T00:00:00Z"}`,
-		"trustd.san":       csr + `tls: failed to verify certificate: x509: certificate is valid for 10.0.1.10, not 10.0.1.4"}`,
-		"trustd.net":       csr + `rpc error: code = Unavailable desc = dial tcp 10.0.1.10:50001: connect: connection refused"}`,
-		"apid.certs":       `[talos] service[apid](Waiting): Waiting for api certificates`,
-		"kubelet.config":   `[talos] controller failed {"component": "controller-runtime", "controller": "k8s.KubeletSpecController", "error": "error creating kubelet configuration: error unmarshalling extra kubelet configuration: strict decoding error: unknown field \"maxPodz\""}`,
-		"kubelet.arg":      `[talos] controller failed {"component": "controller-runtime", "controller": "k8s.KubeletSpecController", "error": "error merging arguments: 1 error occurred:\n * extra arg \"config\" is not allowed to be overridden"}`,
-		"kubelet.nodeip":   `[talos] no suitable node IP found, please make sure .machine.kubelet.nodeIP filters and pod/service subnets are set up correctly {"controller": "k8s.NodeIPController"}`,
-		"kubelet.multinic": `[talos] node IP skipped, please use .machine.kubelet.nodeIP to provide explicit subnet {"controller": "k8s.NodeIPController", "address": "10.0.2.20"}`,
-		"diag.overlap":     `[talos] new diagnostic {"controller": "runtime.DiagnosticsLoggerController", "id": "address-overlap", "message": "host and Kubernetes pod/service CIDR addresses overlap"}`,
-		"diag.csr":         `[talos] new diagnostic {"controller": "runtime.DiagnosticsLoggerController", "id": "kubelet-csr", "message": "kubelet server certificate rotation is enabled, but CSR is not approved"}`,
-		"image.pull":       `[talos] retrying error: failed to pull image "ghcr.io/siderolabs/kubelet:v1.35.4": failed to resolve reference: dial tcp 140.82.121.33:443: i/o timeout`,
-		"kubelet.prestage": `[talos] service[kubelet](Failed): Failed to run pre stage: 1 error occurred`,
-		"kubelet.crash":    dies + `failed to parse kubelet flag: unknown flag: --max-podz\"")`,
-		"kubelet.labels":   dies + `failed to validate kubelet flags: unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [app.kubernetes.io/name]\"")`,
-		"kubelet.run":      `[talos] service[kubelet](Running): Started task kubelet (PID 2011) for container kubelet`,
-		"kubelet.ok":       `[talos] service[kubelet](Running): Health check successful`,
-		"kubelet.sick":     `[talos] service[kubelet](Running): Health check failed: Get "http://127.0.0.1:10248/healthz": connection refused`,
-		"node.taints":      apply + `error updating node \"a\": nodes \"a\" is forbidden: node \"a\" is not allowed to modify taints"}`,
-		"node.labels":      apply + `error updating node \"a\": nodes \"a\" is forbidden: is not allowed to modify labels: node-role.kubernetes.io/worker"}`,
-		"node.absent":      apply + `error getting node: nodes \"default-7xk2p\" not found"}`,
-		"join.401":         watch + `Unauthorized"}`,
-		"join.x509":        watch + `Get \"https://127.0.0.1:7445\": tls: failed to verify certificate: x509: certificate signed by unknown authority"}`,
-		"join.rename":      `[talos] kubelet client certificate does not match expected nodename, removing {"controller": "k8s.KubeletServiceController", "expected": "system:node:new", "actual": "system:node:old"}`,
-		"join.noca":        `[talos] controller failed {"controller": "secrets.KubeletController", "error": "missing accepted Kubernetes CAs"}`,
-		"join.token":       dies + `cannot create certificate: Unauthorized; No valid client certificate is found and the server is responsive, exiting\"")`,
-		"gpu.module":       `[talos] controller failed {"controller": "runtime.KernelModuleSpecController", "error": "error loading module \"nvidia\": module not found"}`,
-		"boot.services":    `[talos] task startAllServices (1/1): service "apid" to be "up", service "kubelet" to be "up"`,
-		"boot.done":        `[talos] boot sequence: done: 41.2s`,
-		"boot.ready":       `[talos] machine is running and ready {"controller": "runtime.MachineStatusController"}`,
-		"boot.failed":      `[talos] boot sequence: failed`,
-		"boot.task":        `[talos] task startAllServices (1/1): failed: context deadline exceeded`,
-		"boot.reboot":      `[talos] rebooting in 10 seconds`,
-		"oom.talos":        `[talos] Sending SIGKILL to cgroup {"controller": "runtime.OOMController", "cgroup": "/sys/fs/cgroup/kubepods/burstable"}`,
-		"oom.kernel":       `Memory cgroup out of memory: Killed process 4242 (java) total-vm:8000000kB, anon-rss:4000000kB`,
-		"stop.acpi":        `[talos] shutdown via ACPI received`,
-		"stop.kubelet":     `[talos] task stopAllPods (1/1): shutting down kubelet gracefully`,
-		"stop.inhibit":     `[talos] failed waiting for inhibit shutdown lock: context deadline exceeded`,
-		"stop.off":         `reboot: Power down`,
-		"disk.io":          `I/O error, dev sda, sector 123456 op 0x1:(WRITE)`,
+	out := map[string]string{}
+	for _, s := range bootlog.Signatures() {
+		out[s.ID] = s.Sample
 	}
+	return out
 }

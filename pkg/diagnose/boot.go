@@ -25,13 +25,13 @@ type symptom struct {
 func symptoms() []symptom {
 	return []symptom{
 		{"KPO202", "machine config not fetched", []string{"cfg.imds", "net.meta"}},
-		{"KPO203", "waiting for a machine config", []string{"cfg.missing"}},
+		{"KPO203", "waiting for a machine config", []string{"cfg.missing", "boot.platform"}},
 		{"KPO204", "disk not as Talos needs it", []string{"seq.install", "disk."}},
 		{"KPO205", "no network, DNS or time", []string{"net.", "time.", "k8s.endpoint"}},
-		{"KPO206", "control plane out of reach", []string{"trustd.net", "apid."}},
+		{"KPO206", "control plane out of reach", []string{"trustd.net", "join.net", "apid."}},
 		{"KPO207", "join refused", []string{"join.", "trustd."}},
 		{"KPO208", "kubelet does not run", []string{"kubelet.", "image.", "mem.", "oom.", "diag."}},
-		{"KPO209", "machine crashes or reboots", []string{"boot.", "gpu.", "stop."}},
+		{"KPO209", "machine crashes, hangs or reboots", []string{"boot.", "hang.", "gpu.", "stop."}},
 		{"KPO214", "machine config refused by Talos", []string{"cfg."}},
 		{"KPO215", "labels or taints refused", []string{"node."}},
 	}

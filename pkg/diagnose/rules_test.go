@@ -36,7 +36,10 @@ type scenario struct {
 
 func scenarios() map[string]scenario {
 	out := map[string]scenario{}
-	for _, family := range []map[string]scenario{launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), endScenarios(), fleetScenarios(), certificateScenarios()} {
+	for _, family := range []map[string]scenario{
+		launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), againScenarios(),
+		endScenarios(), fleetScenarios(), certificateScenarios(),
+	} {
 		maps.Copy(out, family)
 	}
 	return out

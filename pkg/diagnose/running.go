@@ -29,6 +29,10 @@ func runningChecks() []Check {
 		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims}, Find: inconsistent},
 		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
 		{ID: "KPO412", Title: "VM stopped, Node still there", Severity: Error, Needs: cloud, Find: vmStopped},
+		{
+			ID: "KPO413", Title: "reboot loop", Severity: Error, Needs: append(joined, fleet.SourceEvents),
+			Find: rebootsAgain, ExplainedBy: []string{"KPO401", "KPO402", "KPO411", "KPO412"},
+		},
 	}
 }
 
@@ -42,7 +46,7 @@ func nodeNotReady(w *World) Verdict {
 		f := Finding{
 			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain, Cause: notReadyCause(ready),
 			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...),
-			Next:     "kubectl kpo console " + m.Node.Name, Fix: "the end of the console says whether the machine hangs, is out of memory, or lost its network",
+			Next:     "kubectl kpo console " + m.Node.Name, Fix: "the end of the console shows whether the machine hangs, is out of memory, or lost its network",
 		}
 		out.Findings = append(out.Findings, f)
 	}

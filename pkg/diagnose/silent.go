@@ -50,7 +50,7 @@ func (w *World) vmEvidence(m fleet.Machine) []Evidence {
 		return nil
 	}
 	out := []Evidence{{Source: "vm", Text: m.VM.ID + " is " + m.VM.State}}
-	if cause, bad := w.boots[m.VM.ID].Cause(); bad {
+	if cause, bad := w.boots[m.VM.ID].Suspect(); bad {
 		out = append(out, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(cause.Text))})
 	}
 	return out
