@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,12 +41,17 @@ func newConsole(a *app) *cobra.Command {
 	var o *output
 	var options consoleOptions
 	cmd := &cobra.Command{
-		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong", Args: cobra.ExactArgs(1),
+		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong",
+		Args: oneArg("a TARGET: a NodeClaim, a Node, a VM ID, a provider ID or an IP address", "kubectl kpo nodes lists them"),
 		Long: "Read a VM's console: how far it booted, and what went wrong. Outscale keeps the last 64 KiB.\n" +
-			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is or the VM does not run, 2 could not look.",
+			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong,\n" +
+			"1 something is wrong, the VM does not run, or no line matches --grep, 2 the console cannot be read.",
 		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep error\n  kubectl kpo console default-7xk2p --save boot.log",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := options.check(o, a.from); err != nil {
+				return usage(err)
+			}
 			return a.console(cmd.Context(), o, options, args[0])
 		},
 	}
@@ -62,10 +67,10 @@ func newConsole(a *app) *cobra.Command {
 func (a *app) console(ctx context.Context, o *output, options consoleOptions, target string) error {
 	pattern, err := regexp.Compile("(?i)" + options.grep)
 	if err != nil {
-		return fmt.Errorf("--grep: %w", err)
+		return usage(fmt.Errorf("--grep: %w", err))
 	}
 	if options.raw && options.save == "" && a.onTerminal(a.streams.Out) {
-		return hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe")
+		return usage(hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe"))
 	}
 	source, err := a.consoleReader(ctx, target)
 	if err != nil {
@@ -83,10 +88,9 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	case options.save != "":
 		return a.saveConsole(view.text, options.save)
 	case options.follow:
-		return a.follow(ctx, source.read, options, pattern)
-	case options.raw || options.tail > 0 || options.grep != "":
-		_, err := io.WriteString(a.streams.Out, selectLines(view.text, options.tail, pattern))
-		return err
+		return a.follow(ctx, source, options, pattern)
+	case options.lines():
+		return a.printLines(view, options, pattern)
 	default:
 		view.setState(source.vm(ctx))
 		return a.judgeConsole(o, view, target)
@@ -117,13 +121,16 @@ func (a *app) judgeConsole(o *output, view consoleView, target string) error {
 	}
 }
 
+// notListed is why the state of a VM is not known that the account does not have.
+const notListed = "Outscale does not list the VM"
+
 // setState notes the state of the VM: its console stays when it stops, and shows nothing of that.
 func (v *consoleView) setState(of fleet.VM, found bool, err error) {
 	switch {
 	case err != nil:
 		v.StateUnknown = err.Error()
 	case !found:
-		v.StateUnknown = "Outscale does not list the VM"
+		v.StateUnknown = notListed
 	default:
 		v.State, v.StateReason = of.State, of.StateReason
 	}
@@ -143,7 +150,7 @@ type consoleSource struct {
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
 func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, error) {
-	id, idErr := utils.ParseProviderID(target)
+	id, idErr := utils.ParseProviderID(parseTarget(target).name)
 	if idErr != nil || a.from != "" {
 		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
 		if err != nil {
@@ -158,7 +165,7 @@ func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, 
 	}
 	account, err := a.account()
 	if err != nil {
-		return consoleSource{}, hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
+		return consoleSource{}, noAccount(err)
 	}
 	return consoleSource{
 		id:   id,
@@ -186,12 +193,12 @@ func storedConsole(s *fleet.Snapshot, id string) (consoleSource, error) {
 
 // consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.
 func consoleVM(s *fleet.Snapshot, target string) (string, error) {
-	m, err := fleet.Find(s.Machines(), target)
+	m, err := findMachine(s, s.Machines(), target)
 	if err != nil {
 		if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
 			return "", missing
 		}
-		return "", hint(err, "kubectl kpo nodes lists all names")
+		return "", err
 	}
 	id := vmOf(m)
 	if id == "" {
@@ -238,11 +245,11 @@ func (a *app) printConsole(view consoleView, target string) {
 		fmt.Fprintf(a.streams.Out, "line    %s\n", cause.Text)
 		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(cause.Remedy, t.Width, 8))
 	case view.lives():
-		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkOK)+" nothing wrong on it")
+		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkOK)+" no known error on the console (VM "+cmp.Or(view.State, "state unknown")+")")
 	default:
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}
-	fmt.Fprintf(a.streams.Out, "whole: kubectl kpo console %s --save FILE   errors: --grep error   live: -f\n", target)
+	fmt.Fprintf(a.streams.Out, "full log: kubectl kpo console %s --save FILE   errors only: --grep error   follow: -f\n", target)
 }
 
 // printState says whether the VM runs at all.

@@ -36,6 +36,7 @@ type output struct {
 // addOutput gives a command -o; the first human format is the default.
 func addOutput(cmd *cobra.Command, human ...string) *output {
 	o := &output{human: human, printers: genericclioptions.NewPrintFlags("")}
+	cmd.PreRunE = o.check
 	cmd.Flags().StringVarP(&o.format, "output", "o", human[0], "Output format: "+strings.Join(append(slices.Clone(human), o.printers.AllowedFormats()...), ", ")+".")
 	o.printers.TemplatePrinterFlags.TemplateArgument = new(string)
 	cmd.Flags().StringVar(o.printers.TemplatePrinterFlags.TemplateArgument, "template", "", "Template for -o go-template and the like.")
@@ -64,10 +65,9 @@ func (o *output) printList(to io.Writer, objects []*unstructuredObject) error {
 }
 
 func (o *output) print(to io.Writer, obj runtime.Object) error {
-	o.printers.OutputFormat = &o.format
-	printer, err := o.printers.ToPrinter()
+	printer, err := o.printer()
 	if err != nil {
-		return hint(fmt.Errorf("-o %s: %w", o.format, err), "formats for people are "+strings.Join(o.human, ", "))
+		return err
 	}
 	return printer.PrintObj(obj, to)
 }
