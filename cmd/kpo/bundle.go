@@ -46,8 +46,12 @@ func newBundle(a *app) *cobra.Command {
 			}
 			if s.Sources[fleet.SourceLogs].State == fleet.StateFailed { // a case can be judged without them
 				a.tell("some logs are not in it: " + s.Sources[fleet.SourceLogs].Reason)
+				if s.Sources[fleet.SourceLogs].Cause == fleet.CauseForbidden {
+					a.tell("hint:  the chart's value kpoViewer.logs=true lets " + viewerRole + " read them")
+				}
 			}
 			needed := slices.DeleteFunc(slices.Collect(maps.Keys(s.Sources)), func(source fleet.Source) bool { return source == fleet.SourceLogs })
+			slices.Sort(needed)
 			return a.warn(s, needed...)
 		},
 	}

@@ -78,7 +78,7 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	}
 	text, err := source.read(ctx)
 	if err != nil {
-		return err
+		return withRemedy(err, source.access)
 	}
 	view := consoleView{VM: source.id, Report: bootlog.Parse(text), text: bootlog.Clean(text)}
 	if options.raw {
@@ -143,9 +143,11 @@ func (v *consoleView) lives() bool {
 
 // consoleSource is a VM, and how to read it and its console.
 type consoleSource struct {
-	id   string
-	read func(context.Context) (string, error)
-	vm   func(context.Context) (fleet.VM, bool, error)
+	id string
+	// access is how Outscale is asked.
+	access fleet.Access
+	read   func(context.Context) (string, error)
+	vm     func(context.Context) (fleet.VM, bool, error)
 }
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
@@ -168,7 +170,7 @@ func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, 
 		return consoleSource{}, noAccount(err)
 	}
 	return consoleSource{
-		id:   id,
+		id: id, access: account.access,
 		read: func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) },
 		vm:   func(ctx context.Context) (fleet.VM, bool, error) { return fleet.VMByID(ctx, account.api, id) },
 	}, nil

@@ -90,7 +90,7 @@ func (a *app) follow(ctx context.Context, source consoleSource, options consoleO
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && view.ended() == "":
-			return err
+			return withRemedy(err, source.access)
 		case err == nil:
 			fresh := newPart(printed, text)
 			if !options.raw {

@@ -84,7 +84,7 @@ func execute(ctx context.Context, root *cobra.Command) error {
 // errFindings and errBlind end a command that has printed all there is to say.
 var (
 	errFindings = errors.New("findings")
-	errBlind    = errors.New("could not look")
+	errBlind    = errors.New("something could not be read")
 )
 
 // hintError is an error with the command that helps.

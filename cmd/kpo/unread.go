@@ -152,7 +152,6 @@ func need(s *fleet.Snapshot, sources ...fleet.Source) error {
 
 // warn says on stderr what of the sources is missing, and returns errBlind if the user did not ask for that.
 func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
-	slices.Sort(sources)
 	var told []unread
 	for _, u := range unreadOf(s, sources...) {
 		if u.status.State == fleet.StateSkipped {
@@ -210,4 +209,13 @@ func folded(s *fleet.Snapshot, in []diagnose.NotChecked) ([]diagnose.NotChecked,
 func noAccount(err error) error {
 	u := unread{sources: []fleet.Source{fleet.SourceVMs}, status: fleet.StatusOf(0, err)}
 	return hint(fmt.Errorf("cannot read VMs from Outscale: %w", err), u.remedy(&fleet.Snapshot{}))
+}
+
+// withRemedy adds to an error of Outscale what most likely helps, where its cause is known.
+func withRemedy(err error, access fleet.Access) error {
+	u := unread{status: fleet.StatusOf(0, err)}
+	if u.status.Cause == "" {
+		return err
+	}
+	return hint(err, u.remedy(&fleet.Snapshot{Access: access}))
 }

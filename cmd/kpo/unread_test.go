@@ -1,15 +1,23 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	osc "github.com/outscale/osc-sdk-go/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
@@ -126,5 +134,76 @@ func TestVersionSaysItsOwnAlsoWithoutACluster(t *testing.T) {
 	}
 	if got := runWith(t, environment{}, c, "", "version"); got.code != exitTrouble || !strings.HasPrefix(got.stdout, "kpo         v") || !strings.Contains(got.stderr, "no cluster here") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// refusing is a cluster that answers lists of some kinds with an error.
+func (l *live) refusing(fails func(client.ObjectList) error) {
+	open := l.clients.kube
+	l.clients.kube = func(flags genericclioptions.RESTClientGetter) (client.Client, error) {
+		kube, err := open(flags)
+		if err != nil {
+			return nil, err
+		}
+		watching, ok := kube.(client.WithWatch)
+		if !ok {
+			return nil, errors.New("no client of the tests")
+		}
+		return interceptor.NewClient(watching, interceptor.Funcs{
+			List: func(ctx context.Context, kube client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+				if err := fails(list); err != nil {
+					return err
+				}
+				return kube.List(ctx, list, options...)
+			},
+		}), nil
+	}
+}
+
+func TestAServiceAccountWithoutRightsIsToldWhichRoleItNeeds(t *testing.T) {
+	l := newLive(t)
+	l.refusing(func(list client.ObjectList) error {
+		resource := strings.ToLower(strings.TrimSuffix(reflect.TypeOf(list).Elem().Name(), "List")) + "s"
+		return apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "",
+			errors.New(`User "system:serviceaccount:tools:on-call" cannot list resource "`+resource+`" in API group "" at the cluster scope`))
+	})
+	const command = "kubectl create clusterrolebinding kpo-viewer-system-serviceaccount-tools-on-call --clusterrole kpo-viewer --serviceaccount tools:on-call"
+	for _, line := range []string{"doctor", "nodes", "types", "tags", "timeline"} {
+		got := l.kpo(t, "", line)
+		if got.code != exitTrouble || strings.Count(got.stderr, command) != 1 || strings.Count(got.stdout+got.stderr, "is not allowed to read them") != 1 {
+			t.Errorf("%s: exit %d\n%s%s", line, got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+func TestAClusterWithoutKarpenterIsNamed(t *testing.T) {
+	l := newLive(t)
+	l.refusing(func(list client.ObjectList) error {
+		if _, ok := list.(*karpv1.NodeClaimList); ok {
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "karpenter.sh", Kind: "NodeClaim"}}
+		}
+		return nil
+	})
+	for _, line := range []string{"doctor --context staging", "nodes --context staging", "orphans --context staging"} {
+		got := l.kpo(t, "", strings.Fields(line)...)
+		if got.code != exitTrouble || !strings.Contains(got.stderr, "Karpenter is not installed in this cluster (context staging)") || got.stdout != "" {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+}
+
+func TestAnOutscaleThatIsAwayIsNoMatterOfKeys(t *testing.T) {
+	l := newLive(t)
+	v := l.launch(t, "default-7xk2p")
+	l.clients.cloud = func(flags cloudFlags) (*account, error) {
+		sdk := osc.NewConfiguration()
+		sdk.Servers = osc.ServerConfigurations{{URL: "https://" + strings.TrimPrefix(l.endpoint, "http://")}} // no TLS is spoken there
+		fixture := l.region.Fixture()
+		return newAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
+	}
+	for _, args := range [][]string{{"console", v.ID}, {"orphans"}} {
+		if got := l.kpo(t, "", args...); got.code != exitTrouble || !strings.Contains(got.stderr, "check OSC_REGION and OSC_ENDPOINT_API") || strings.Contains(got.stderr, "set OSC_ACCESS_KEY") {
+			t.Errorf("%q: %+v", args, got)
+		}
 	}
 }

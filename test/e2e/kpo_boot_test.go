@@ -86,7 +86,7 @@ func TestKpoNamesWhyMachinesDoNotJoin(t *testing.T) {
 	t.Run("CCM off", func(t *testing.T) {
 		w.in(t).broken("ccm-off", func(s *situation) {
 			s.diagnosed([]string{"KPO303"}, []string{withoutCCM}, "the Outscale CCM has not initialised the node", "node.cloudprovider.kubernetes.io/uninitialized")
-			s.kpo(0, []string{"console", withoutCCM}, "nothing wrong on it")
+			s.kpo(0, []string{"console", withoutCCM}, "no known error on the console")
 			s.nothingLeaks()
 		})
 	})
