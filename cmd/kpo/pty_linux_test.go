@@ -69,6 +69,16 @@ func (s *screen) String() string {
 	return s.text.String()
 }
 
+// watch collects what comes out of a terminal, until its other end is closed.
+func watch(person io.Reader) (*screen, <-chan struct{}) {
+	seen, drained := &screen{}, make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(seen, person) // a terminal ends with an error
+	}()
+	return seen, drained
+}
+
 // kubeconfigOf writes a kubeconfig for a server.
 func kubeconfigOf(t *testing.T, server string) string {
 	t.Helper()
@@ -123,8 +133,7 @@ func interrupted(t *testing.T, environ, args []string, shows string) (int, time.
 		t.Fatal(err)
 	}
 	person, program := openPTY(t)
-	var seen screen
-	go func() { _, _ = io.Copy(&seen, person) }() // it ends with the terminal
+	seen, drained := watch(person)
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ, program, program, program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -159,7 +168,12 @@ func interrupted(t *testing.T, environ, args []string, shows string) (int, time.
 		_ = cmd.Process.Kill()
 		t.Fatalf("Ctrl-C does not end it:\n%s", seen.String())
 	}
-	return cmd.ProcessState.ExitCode(), time.Since(begin), seen.String()
+	took := time.Since(begin)
+	if err := program.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-drained
+	return cmd.ProcessState.ExitCode(), took, seen.String()
 }
 
 func TestATerminalIsAskedNothing(t *testing.T) {
@@ -168,8 +182,7 @@ func TestATerminalIsAskedNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	person, program := openPTY(t)
-	var seen screen
-	go func() { _, _ = io.Copy(&seen, person) }() // it ends with the terminal
+	seen, drained := watch(person)
 	cmd := exec.CommandContext(t.Context(), self, "nodes", "--from", sleepless())
 	cmd.Env = []string{asKpo + "=1", "TERM=xterm", "LANG=C.UTF-8", "HOME=" + t.TempDir()}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
@@ -178,6 +191,10 @@ func TestATerminalIsAskedNothing(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
+	if err := program.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-drained
 	// Colours are wanted on a terminal; questions to it (its background, the cursor's place) would wait for an answer.
 	for _, question := range []string{"\x1b]", "\x1b[6n", "\x1b[c", "\x1b[?"} {
 		if text := seen.String(); strings.Contains(text, question) || !strings.Contains(text, "default-0xk2p") {
