@@ -150,12 +150,7 @@ func typeRows(classes []v1alpha1.OutscaleNodeClass, only string, pool *karpv1.No
 		if ref := classRef(pool); ref != "" && ref != class.Name {
 			continue
 		}
-		var subregions []string
-		for _, subnet := range class.Status.Subnets {
-			subregions = append(subregions, subnet.Subregion)
-		}
-		slices.Sort(subregions)
-		subregions = slices.Compact(subregions)
+		subregions := subregionsOf(class)
 		for _, shape := range fleet.Shapes(class.Spec.InstanceTypes) {
 			zones, ok := allowed(pool, shape, subregions)
 			if !ok {
@@ -172,6 +167,16 @@ func typeRows(classes []v1alpha1.OutscaleNodeClass, only string, pool *karpv1.No
 		return cmp.Or(cmp.Compare(x.EURPerHour, y.EURPerHour), cmp.Compare(x.VCores, y.VCores), cmp.Compare(x.MemoryGiB, y.MemoryGiB), cmp.Compare(x.Name, y.Name))
 	})
 	return out
+}
+
+// subregionsOf are those in which a NodeClass has subnets.
+func subregionsOf(class v1alpha1.OutscaleNodeClass) []string {
+	var out []string
+	for _, subnet := range class.Status.Subnets {
+		out = append(out, subnet.Subregion)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func classRef(pool *karpv1.NodePool) string {

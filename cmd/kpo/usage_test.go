@@ -13,21 +13,21 @@ import (
 func TestATypoIsAnsweredWithWhatWasMeant(t *testing.T) {
 	from := " --from " + sleepless()
 	for line, want := range map[string]string{
-		"docter":                          "did you mean kubectl kpo doctor?",
-		"nodse":                           "did you mean kubectl kpo nodes?",
-		"doctor --clsuter-name x":         "did you mean --cluster-name?",
-		"nodes --fron x":                  "did you mean --from?",
-		"explain KPO2007":                 "did you mean KPO207?",
-		"explain KPO27":                   "did you mean KPO207 or KPO217?",
-		"doctor default-0xk2q" + from:     "did you mean default-0xk2p",
-		"console i-00000022" + from:       "i-00000002",
-		"orphans i-00000055" + from:       "did you mean i-00000005?",
-		"types --nodepool defualt" + from: "did you mean default?",
-		"completion tcsh":                 "one of bash, zsh, fish, powershell, kubectl",
-		"completion":                      "one of bash, zsh, fish, powershell, kubectl",
-		"console":                         "console needs a TARGET",
-		"version now":                     "takes no argument",
-		"zzzzzzzz":                        "kubectl kpo --help lists the commands",
+		"docter":                         "did you mean kubectl kpo doctor?",
+		"nodse":                          "did you mean kubectl kpo nodes?",
+		"doctor --clsuter-name x":        "did you mean --cluster-name?",
+		"nodes --fron x":                 "did you mean --from?",
+		"explain KPO2007":                "did you mean KPO207?",
+		"explain KPO27":                  "did you mean KPO207 or KPO217?",
+		"doctor default-0xk2q" + from:    "did you mean default-0xk2p",
+		"console i-00000022" + from:      "i-00000002",
+		"orphans i-00000055" + from:      "did you mean i-00000005?",
+		"types --nodepool defaul" + from: "did you mean default?",
+		"completion tcsh":                "one of bash, zsh, fish, powershell, kubectl",
+		"completion":                     "one of bash, zsh, fish, powershell, kubectl",
+		"console":                        "console needs a TARGET",
+		"version now":                    "takes no argument",
+		"zzzzzzzz":                       "kubectl kpo --help lists the commands",
 	} {
 		got := kpo(t, environment{}, strings.Fields(line)...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, want) {
