@@ -1,18 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/kubectl/pkg/util/term"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 )
@@ -71,14 +69,13 @@ func (a *app) colored() bool {
 
 func (a *app) onTerminal(stream io.Writer) bool { return term.TTY{Out: stream}.IsTerminalOut() }
 
+// tell prints a line on stderr. Errors quote what servers and other people wrote, who must not get at the terminal.
+func (a *app) tell(text string) { fmt.Fprintln(a.streams.ErrOut, bootlog.Plain(text)) }
+
 // snapshot reads the fleet, or the file that --from names.
 func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Snapshot, error) {
 	if a.from != "" {
-		s, err := fleet.Load(a.from)
-		if err != nil {
-			return nil, hint(err, "kubectl kpo bundle writes such a file")
-		}
-		return s, nil
+		return a.load()
 	}
 	kube, err := a.clients.kube(a.kube)
 	if err != nil {
@@ -101,9 +98,9 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	defer done()
 	s := fleet.Gather(ctx, in)
 	if why := s.Unreachable(); why != "" {
-		return nil, hint(errors.New("could not look at the cluster: "+why), "kubectl cluster-info")
+		return nil, hint(errors.New("cannot read the cluster: "+why), "kubectl cluster-info")
 	}
-	return s, nil
+	return s, a.installed(s)
 }
 
 // context names the kubeconfig's context, "" in a pod.
@@ -136,59 +133,15 @@ func (a *app) progress(in *fleet.Inputs) func() {
 	return func() { fmt.Fprint(a.streams.ErrOut, "\r\033[K") }
 }
 
-// need fails when one of the sources is not there: the command has nothing to say without it.
-func need(s *fleet.Snapshot, sources ...fleet.Source) error {
-	var missing []string
-	for _, source := range sources {
-		if why := s.Why(source); why != "" {
-			missing = append(missing, why)
-		}
-	}
-	if len(missing) == 0 {
+// installed fails where the cluster does not know Karpenter's kinds: everything else would only be missing, too.
+func (a *app) installed(s *fleet.Snapshot) error {
+	if s.Sources[fleet.SourceNodeClaims].Cause != fleet.CauseNotInstalled {
 		return nil
 	}
-	slices.Sort(missing)
-	return hint(errors.New("could not look: "+strings.Join(slices.Compact(missing), "; ")), helpFor(s))
-}
-
-// helpFor names what is most likely to help.
-func helpFor(s *fleet.Snapshot) string {
-	if s.Why(fleet.SourceVMs) != "" {
-		return "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile"
+	where := ""
+	if name := a.context(); name != "" {
+		where = " (context " + name + ")"
 	}
-	if s.Why(fleet.SourceClusterNames) != "" {
-		return "say --cluster-name"
-	}
-	return "kubectl auth can-i --list"
-}
-
-// warn says on stderr what of the sources is missing, and returns errBlind if the user did not ask for that.
-func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
-	blind := false
-	for _, source := range sources {
-		why := s.Why(source)
-		if why == "" || s.Sources[source].State == fleet.StateSkipped {
-			continue
-		}
-		blind = true
-		fmt.Fprintln(a.streams.ErrOut, "not read:", why)
-	}
-	if blind {
-		return errBlind
-	}
-	return nil
-}
-
-// targets resolves what the user named.
-func targets(machines []fleet.Machine, names []string) ([]fleet.Machine, error) {
-	var out []fleet.Machine
-	for _, name := range names {
-		m, err := fleet.Find(machines, bare(name))
-		if err != nil {
-			return nil, hint(err, "kubectl kpo nodes lists all names")
-		}
-		out = append(out, m)
-	}
-	slices.SortFunc(out, func(x, y fleet.Machine) int { return cmp.Compare(x.Name(), y.Name()) })
-	return slices.CompactFunc(out, func(x, y fleet.Machine) bool { return x.Name() == y.Name() }), nil
+	return hint(errors.New("Karpenter is not installed in this cluster"+where+": it has no NodeClaims"), //nolint:staticcheck // a name
+		"pass --context if this is the wrong cluster, or install it: helm install karpenter-crd, see docs/install.md")
 }

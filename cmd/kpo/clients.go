@@ -25,6 +25,7 @@ import (
 type clients struct {
 	kube   func(genericclioptions.RESTClientGetter) (client.Client, error)
 	server func(genericclioptions.RESTClientGetter) (string, error)
+	logs   func(genericclioptions.RESTClientGetter) (logReader, error)
 	cloud  func(cloudFlags) (*account, error)
 	now    func() time.Time
 	// answers takes an input that is no terminal for somebody who can be asked.
@@ -49,13 +50,13 @@ type account struct {
 }
 
 func realClients() clients {
-	return clients{kube: openKube, server: serverVersion, cloud: openCloud, now: time.Now, poll: 5 * time.Second}
+	return clients{kube: openKube, server: serverVersion, logs: openLogs, cloud: openCloud, now: time.Now, poll: 5 * time.Second}
 }
 
 func openKube(flags genericclioptions.RESTClientGetter) (client.Client, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
-		return nil, hint(fmt.Errorf("reading the kubeconfig: %w", err), "kubectl config get-contexts, then --context")
+		return nil, kubeconfigError(flags, err)
 	}
 	config.QPS = -1 // the API server's own fairness decides
 	config.UserAgent = userAgent()
@@ -87,7 +88,7 @@ func reachable(config *rest.Config) error {
 	if _, answered := errors.AsType[*apierrors.StatusError](err); err == nil || answered {
 		return nil
 	}
-	return hint(fmt.Errorf("could not look at the cluster: %w", err), "kubectl cluster-info")
+	return hint(fmt.Errorf("cannot read the cluster: %w", err), "kubectl cluster-info")
 }
 
 func serverVersion(flags genericclioptions.RESTClientGetter) (string, error) {

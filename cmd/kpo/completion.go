@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,13 +33,24 @@ func newCompletion(a *app) *cobra.Command {
 		Long: "Print the completion for a shell, or with kubectl the file kubectl_complete-kpo that completes \"kubectl kpo\".",
 		Example: "  kubectl kpo completion kubectl > /usr/local/bin/kubectl_complete-kpo && chmod +x /usr/local/bin/kubectl_complete-kpo\n" +
 			"  source <(kubectl-kpo completion bash)",
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell", "kubectl"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: shells(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := oneArg("a shell", "one of "+strings.Join(shells(), ", "))(cmd, args); err != nil {
+				return err
+			}
+			if !slices.Contains(shells(), args[0]) {
+				return hint(fmt.Errorf("no completion for shell %q", args[0]), "one of "+strings.Join(shells(), ", "))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return writeCompletion(cmd.Root(), a.streams.Out, args[0])
 		},
 	}
 }
+
+// shells are those with a completion; kubectl is none, and completes its plugins.
+func shells() []string { return []string{"bash", "zsh", "fish", "powershell", "kubectl"} }
 
 func writeCompletion(root *cobra.Command, to io.Writer, shell string) error {
 	switch shell {
@@ -90,7 +102,10 @@ func rank(m fleet.Machine) int {
 // names reads as little as completion needs.
 func (a *app) names(ctx context.Context) (*fleet.Snapshot, error) {
 	if a.from != "" {
-		return fleet.Load(a.from)
+		if a.from == standardStream {
+			return nil, errors.New("stdin is not for the shell to read")
+		}
+		return a.load()
 	}
 	kube, err := a.clients.kube(a.kube)
 	if err != nil {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +53,15 @@ func credentials(profile string) (*osc.Configuration, osc.AWSv4, error) {
 	if env.AccessKey != nil && env.Region == nil && env.OutscaleApiEndpoint == nil {
 		return nil, osc.AWSv4{}, errors.New("OSC_REGION is required with OSC_ACCESS_KEY, for instance eu-west-2")
 	}
+	if env.AccessKey == nil && env.SecretKey == nil {
+		wanted := "default"
+		if env.ProfileName != nil {
+			wanted = *env.ProfileName
+		}
+		if err := profileExists(wanted); err != nil {
+			return nil, osc.AWSv4{}, fmt.Errorf("no Outscale credentials: %w", err)
+		}
+	}
 	sdk, err := env.Configuration()
 	if err != nil {
 		return nil, osc.AWSv4{}, fmt.Errorf("no Outscale credentials: %w", err)
@@ -60,4 +72,28 @@ func credentials(profile string) (*osc.Configuration, osc.AWSv4, error) {
 	}
 	keys, _ := ctx.Value(osc.ContextAWSv4).(osc.AWSv4)
 	return sdk, keys, nil
+}
+
+// profileExists looks for a profile where the SDK does, because the SDK's error names neither the file nor the profiles.
+func profileExists(wanted string) error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(home, ".osc", "config.json")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var profiles map[string]json.RawMessage
+	if err := json.Unmarshal(content, &profiles); err != nil {
+		return fmt.Errorf("%s is no JSON object of profiles: %w", path, err)
+	}
+	if _, ok := profiles[wanted]; ok {
+		return nil
+	}
+	if len(profiles) == 0 {
+		return fmt.Errorf("no profile %q in %s: it has none", wanted, path)
+	}
+	return fmt.Errorf("no profile %q in %s, which has %s", wanted, path, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,12 +42,17 @@ func newConsole(a *app) *cobra.Command {
 	var o *output
 	var options consoleOptions
 	cmd := &cobra.Command{
-		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong", Args: cobra.ExactArgs(1),
+		Use: "console TARGET", GroupID: groupDiagnose, Short: "Read a VM's console: how far it booted, what went wrong",
+		Args: oneArg("a TARGET: a NodeClaim, a Node, a VM ID, a provider ID or an IP address", "kubectl kpo nodes lists them"),
 		Long: "Read a VM's console: how far it booted, and what went wrong. Outscale keeps the last 64 KiB.\n" +
-			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong, 1 something is or the VM does not run, 2 could not look.",
+			"Secrets are masked and control characters removed, unless --raw. Exit codes: 0 nothing wrong,\n" +
+			"1 something is wrong, the VM does not run, or no line matches --grep, 2 the console cannot be read.",
 		Example:           "  kubectl kpo console default-7xk2p\n  kubectl kpo console i-1a2b3c4d --tail 50\n  kubectl kpo console 10.0.1.17 --grep error\n  kubectl kpo console default-7xk2p --save boot.log",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := options.check(o, a.from); err != nil {
+				return usage(err)
+			}
 			return a.console(cmd.Context(), o, options, args[0])
 		},
 	}
@@ -63,10 +68,10 @@ func newConsole(a *app) *cobra.Command {
 func (a *app) console(ctx context.Context, o *output, options consoleOptions, target string) error {
 	pattern, err := regexp.Compile("(?i)" + options.grep)
 	if err != nil {
-		return fmt.Errorf("--grep: %w", err)
+		return usage(fmt.Errorf("--grep: %w", err))
 	}
 	if options.raw && options.save == "" && a.onTerminal(a.streams.Out) {
-		return hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe")
+		return usage(hint(errors.New("--raw can hold secrets and control characters, which are not for a terminal"), "--raw --save FILE, or a pipe"))
 	}
 	source, err := a.consoleReader(ctx, target)
 	if err != nil {
@@ -74,7 +79,7 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	}
 	text, err := source.read(ctx)
 	if err != nil {
-		return err
+		return withRemedy(err, source.access)
 	}
 	view := consoleView{VM: source.id, Report: bootlog.Parse(text), text: bootlog.Clean(text)}
 	if options.raw {
@@ -84,10 +89,9 @@ func (a *app) console(ctx context.Context, o *output, options consoleOptions, ta
 	case options.save != "":
 		return a.saveConsole(view.text, options.save)
 	case options.follow:
-		return a.follow(ctx, source.read, options, pattern)
-	case options.raw || options.tail > 0 || options.grep != "":
-		_, err := io.WriteString(a.streams.Out, selectLines(view.text, options.tail, pattern))
-		return err
+		return a.follow(ctx, source, options, pattern)
+	case options.lines():
+		return a.printLines(view, options, pattern)
 	default:
 		view.setState(source.vm(ctx))
 		return a.judgeConsole(o, view, target)
@@ -127,13 +131,16 @@ func consoleVerdict(view consoleView) error {
 	}
 }
 
+// notListed is why the state of a VM is not known that the account does not have.
+const notListed = "Outscale does not list the VM"
+
 // setState notes the state of the VM: its console stays when it stops, and shows nothing of that.
 func (v *consoleView) setState(of fleet.VM, found bool, err error) {
 	switch {
 	case err != nil:
 		v.StateUnknown = err.Error()
 	case !found:
-		v.StateUnknown = "Outscale does not list the VM"
+		v.StateUnknown = notListed
 	default:
 		v.State, v.StateReason = of.State, of.StateReason
 	}
@@ -146,15 +153,16 @@ func (v *consoleView) lives() bool {
 
 // consoleSource is a VM, and how to read it and its console.
 type consoleSource struct {
-	id   string
-	read func(context.Context) (string, error)
-	vm   func(context.Context) (fleet.VM, bool, error)
+	id string
+	// access is how Outscale is asked.
+	access fleet.Access
+	read   func(context.Context) (string, error)
+	vm     func(context.Context) (fleet.VM, bool, error)
 }
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
 func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, error) {
-	target = bare(target)
-	id, idErr := utils.ParseProviderID(target)
+	id, idErr := utils.ParseProviderID(parseTarget(target).name)
 	if idErr != nil || a.from != "" {
 		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
 		if err != nil {
@@ -169,10 +177,10 @@ func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, 
 	}
 	account, err := a.account()
 	if err != nil {
-		return consoleSource{}, hint(fmt.Errorf("could not look: %w", err), "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile")
+		return consoleSource{}, noAccount(err)
 	}
 	return consoleSource{
-		id:   id,
+		id: id, access: account.access,
 		read: func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) },
 		vm:   func(ctx context.Context) (fleet.VM, bool, error) { return fleet.VMByID(ctx, account.api, id) },
 	}, nil
@@ -197,12 +205,12 @@ func storedConsole(s *fleet.Snapshot, id string) (consoleSource, error) {
 
 // consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.
 func consoleVM(s *fleet.Snapshot, target string) (string, error) {
-	m, err := fleet.Find(s.Machines(), target)
+	m, err := findMachine(s, s.Machines(), target)
 	if err != nil {
 		if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
 			return "", missing
 		}
-		return "", hint(err, "kubectl kpo nodes lists all names")
+		return "", err
 	}
 	id := vmOf(m)
 	if id == "" {
@@ -251,7 +259,7 @@ func (a *app) printConsole(view consoleView, target string) {
 		fmt.Fprintf(a.streams.Out, "line    %s\n", render.Wrap(t.Text(cause.Text), t.Width, 8))
 		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(t.Text(cause.Remedy), t.Width, 8))
 	case view.lives():
-		fmt.Fprintln(a.streams.Out, t.Line(render.MarkOK, "no known error on the console"))
+		fmt.Fprintln(a.streams.Out, t.Line(render.MarkOK, "no known error on the console (VM "+cmp.Or(view.State, "state unknown")+")"))
 	default:
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}

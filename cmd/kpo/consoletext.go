@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -42,30 +43,85 @@ func selectLines(text string, tail int, pattern *regexp.Regexp) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// follow polls: the API has no stream. What was printed before is known by its overlap with what is read next.
-func (a *app) follow(ctx context.Context, read func(context.Context) (string, error), options consoleOptions, pattern *regexp.Regexp) error {
+// check refuses what contradicts itself.
+func (c consoleOptions) check(o *output, from string) error {
+	switch {
+	case c.tail < 0:
+		return fmt.Errorf("--tail %d: want a number of lines", c.tail)
+	case !o.forPeople() && (c.lines() || c.follow || c.save != ""):
+		return hint(fmt.Errorf("-o %s prints the summary, and --tail, --grep, --raw, --save and -f print lines", o.format), "leave one of them out")
+	case c.follow && c.save != "":
+		return hint(errors.New("-f and --save exclude each other"), "-f > FILE")
+	case c.follow && from != "":
+		return errors.New("-f needs a live VM: a file gets no new lines")
+	default:
+		return nil
+	}
+}
+
+// lines reports whether lines are wanted instead of the summary.
+func (c consoleOptions) lines() bool { return c.raw || c.tail > 0 || c.grep != "" }
+
+// printLines prints the lines that were asked for. Like grep, it exits with 1 where none matches.
+func (a *app) printLines(view consoleView, options consoleOptions, pattern *regexp.Regexp) error {
+	text := selectLines(view.text, options.tail, pattern)
+	if _, err := io.WriteString(a.streams.Out, text); err != nil {
+		return err
+	}
+	if options.grep != "" && text == "" {
+		a.tell(fmt.Sprintf("no line of %d matches %q", view.Report.Lines, options.grep))
+		return errFindings
+	}
+	return nil
+}
+
+// follow polls: the API has no stream. What was printed before is known by its overlap with what is read next. It ends
+// when the VM does not run any more: then no line can come.
+func (a *app) follow(ctx context.Context, source consoleSource, options consoleOptions, pattern *regexp.Regexp) error {
 	printed := ""
 	ticker := time.NewTicker(a.clients.poll)
 	defer ticker.Stop()
 	for {
-		text, err := read(ctx)
+		// The state is read before the console, so that its last lines are printed.
+		view := consoleView{VM: source.id}
+		view.setState(source.vm(ctx))
+		text, err := source.read(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
+			return ctx.Err()
+		case err != nil && view.ended() == "":
+			return withRemedy(err, source.access)
+		case err == nil:
+			fresh := newPart(printed, text)
+			if !options.raw {
+				fresh = bootlog.Clean(fresh)
+			}
+			fmt.Fprint(a.streams.Out, selectLines(fresh, options.tail, pattern))
+			printed, options.tail = text, 0
 		}
-		fresh := newPart(printed, text)
-		if !options.raw {
-			fresh = bootlog.Clean(fresh)
+		if end := view.ended(); end != "" {
+			a.tell(source.id + " " + end + ": no more lines will come")
+			return errFindings
 		}
-		fmt.Fprint(a.streams.Out, selectLines(fresh, options.tail, pattern))
-		printed, options.tail = text, 0
 		select {
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		case <-ticker.C:
 		}
+	}
+}
+
+// ended says why the console gets no new lines, "" while it may. A state that could not be read ends nothing.
+func (v *consoleView) ended() string {
+	switch {
+	case v.StateUnknown == notListed:
+		return "is gone: Outscale does not list it"
+	case v.lives():
+		return ""
+	case v.StateReason != "":
+		return "is " + v.State + " (" + v.StateReason + ")"
+	default:
+		return "is " + v.State
 	}
 }
 

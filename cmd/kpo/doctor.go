@@ -20,19 +20,20 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor [TARGET...]", GroupID: groupDiagnose, Short: "Say what is wrong, why, and what to do next",
 		Long: "Say what is wrong, why, and what to do next.\n\nA TARGET is a NodeClaim, a Node, a VM ID, a provider ID, an IP address,\n" +
-			"a NodePool, an OutscaleNodeClass, or a pending pod as NAMESPACE/NAME.\n" +
-			"Exit codes: 0 no errors (warnings are shown, and count with --fail-on warning), 1 findings, 2 something needed could not be looked at.",
-		Example:           "  kubectl kpo doctor\n  kubectl kpo doctor default-7xk2p\n  kubectl kpo doctor -o short",
+			"a NodePool, an OutscaleNodeClass, or a pod as NAMESPACE/NAME, also as kubectl get -o name prints them.\n" +
+			"Exit codes: 0 no errors (warnings are shown, and count with --fail-on warning), 1 findings, 2 something needed could not be read.",
+		Example: "  kubectl kpo doctor\n  kubectl kpo doctor default-7xk2p\n  kubectl kpo doctor -o short\n" +
+			"  kubectl get nodeclaims -o name | xargs kubectl kpo doctor",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if failOn != string(diagnose.Error) && failOn != string(diagnose.Warning) {
-				return fmt.Errorf("--fail-on %q: want error or warning", failOn)
+				return usage(fmt.Errorf("--fail-on %q: want error or warning", failOn))
 			}
 			s, err := a.snapshot(cmd.Context())
 			if err != nil {
 				return err
 			}
-			machines, names, err := doctorTargets(s, args)
+			machines, names, err := a.doctorTargets(cmd.Context(), s, args)
 			if err != nil {
 				return err
 			}
@@ -47,21 +48,6 @@ func newDoctor(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&failOn, "fail-on", string(diagnose.Error), "Exit with 1 from this severity on: error or warning.")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return cmd
-}
-
-// doctorTargets resolves what the user named: machines, and else what can have findings of its own.
-func doctorTargets(s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
-	var named, others []string
-	for _, arg := range args {
-		arg = bare(arg)
-		if _, err := fleet.Find(s.Machines(), arg); err != nil && diagnose.Knows(s, arg) {
-			others = append(others, arg)
-			continue
-		}
-		named = append(named, arg)
-	}
-	machines, err := targets(s.Machines(), named)
-	return machines, append(diagnose.NamesOf(machines...), others...), err
 }
 
 // reportJSON is a report for machines.
@@ -87,13 +73,20 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 		return o.print(a.streams.Out, obj)
 	}
 	t := a.theme(s, o)
+	var missing []unread
+	report.NotChecked, missing = folded(s, report.NotChecked)
+	defer a.adviseAccess(s, missing)
 	if o.format == formatShort {
 		t.Short(a.streams.Out, s, report)
 		return nil
 	}
 	t.Report(a.streams.Out, s, report)
 	for _, m := range machines {
-		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(t.Text(m.Name()))+"  "+stageLine(t, m), t.Width, 4))
+		line := stageLine(t, m)
+		if m.VM != nil && m.VM.Gone() && m.Claim == nil {
+			line = goneText(t, s, *m.VM)
+		}
+		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(t.Text(m.Name()))+"  "+line, t.Width, 4))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,17 +14,23 @@ import (
 
 func newExplain(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "explain [CHECK]", GroupID: groupSupport, Short: "Say what a check means, how it knows, and how to fix it; without CHECK list them", Args: cobra.MaximumNArgs(1),
+		Use: "explain [CHECK]", GroupID: groupSupport, Short: "Say what a check means, how it knows, and how to fix it; without CHECK list them",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return oneArg("one check", "kubectl kpo explain lists them")(cmd, args)
+		},
 		Example: "  kubectl kpo explain KPO207",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var out []string
-			for _, check := range diagnose.Checks() {
+			for _, check := range checksByID() {
 				out = append(out, check.ID+"\t"+check.Title)
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			checks := diagnose.Checks()
+			checks := checksByID()
 			if len(args) == 0 {
 				for _, check := range checks {
 					fmt.Fprintf(a.streams.Out, "%s  %-7s  %s\n", check.ID, check.Severity, check.Title)
@@ -33,7 +40,11 @@ func newExplain(a *app) *cobra.Command {
 			id := strings.ToUpper(args[0])
 			i := slices.IndexFunc(checks, func(c diagnose.Check) bool { return c.ID == id })
 			if i < 0 {
-				return hint(fmt.Errorf("no check %q", args[0]), "kubectl kpo explain lists them")
+				var ids []string
+				for _, check := range checks {
+					ids = append(ids, check.ID)
+				}
+				return usage(hint(fmt.Errorf("no check %q", args[0]), didYouMean("kubectl kpo explain lists them", "", nearest(args[0], ids))))
 			}
 			fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", id, checks[i].Title, checks[i].Severity)
 			const label = len("fixed if  ")
@@ -45,4 +56,11 @@ func newExplain(a *app) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// checksByID is the order in which one looks a check up; the rules themselves run in that of a machine's life.
+func checksByID() []diagnose.Check {
+	checks := diagnose.Checks()
+	slices.SortFunc(checks, func(x, y diagnose.Check) int { return cmp.Compare(x.ID, y.ID) })
+	return checks
 }

@@ -20,7 +20,7 @@ type cancelling struct {
 }
 
 func (c *cancelling) Write(text []byte) (int, error) {
-	if strings.Contains(string(text), "for good?") {
+	if strings.Contains(string(text), "Permanently delete") {
 		c.cancel()
 	}
 	return c.Buffer.Write(text)
@@ -68,7 +68,7 @@ func TestDeadAPIServerCostsOneTry(t *testing.T) {
 	t.Cleanup(func() { _ = listener.Close() })
 	config := &rest.Config{Host: "https://" + listener.Addr().String(), Timeout: 200 * time.Millisecond}
 	begin := time.Now()
-	if err := reachable(config); err == nil || !strings.Contains(err.Error(), "could not look at the cluster") {
+	if err := reachable(config); err == nil || !strings.Contains(err.Error(), "cannot read the cluster") {
 		t.Errorf("error %v", err)
 	}
 	if took := time.Since(begin); took > 5*time.Second {

@@ -158,31 +158,31 @@ func TestExitCodes(t *testing.T) {
 		"doctor --from " + sleepless():                   exitFindings,
 		"doctor default-web11 --from " + sleepless():     exitTrouble, // nothing wrong with it, and the quotas were not read
 		"doctor --fail-on warning --from " + sleepless(): exitFindings,
-		"doctor --fail-on fatal --from " + healthy:       exitTrouble,
+		"doctor --fail-on fatal --from " + healthy:       exitUsage,
 		"doctor":                                          exitTrouble,
-		"doctor --color sometimes":                        exitTrouble,
+		"doctor --color sometimes":                        exitUsage,
 		"tags --from " + healthy:                          exitHealthy,
 		"tags --from " + sleepless():                      exitFindings,
 		"orphans --from " + healthy:                       exitHealthy,
 		"orphans --from " + sleepless():                   exitFindings,
-		"orphans --delete --yes --from " + sleepless():    exitTrouble,
+		"orphans --delete --yes --from " + sleepless():    exitUsage,
 		"console default-0xk2p --from " + sleepless():     exitFindings,
 		"console default-web11 --from " + sleepless():     exitTrouble,
 		"nodes --from " + healthy:                         exitHealthy,
 		"timeline --from " + healthy:                      exitHealthy,
 		"version --client":                                exitHealthy,
 		"explain kpo207":                                  exitHealthy,
-		"explain KPO999":                                  exitTrouble,
-		"nosuch":                                          exitTrouble,
-		"doctor --nosuch":                                 exitTrouble,
-		"nodes -o nosuch --from " + healthy:               exitTrouble,
+		"explain KPO999":                                  exitUsage,
+		"nosuch":                                          exitUsage,
+		"doctor --nosuch":                                 exitUsage,
+		"nodes -o nosuch --from " + healthy:               exitUsage,
 		"bundle --file " + healthy + " --from " + healthy: exitTrouble, // never overwrites
 	} {
 		got := kpo(t, environment{}, strings.Fields(line)...)
 		if got.code != want {
 			t.Errorf("%q: exit %d, want %d\n%s%s", line, got.code, want, got.stdout, got.stderr)
 		}
-		if got.code == exitTrouble && !strings.HasPrefix(line, "doctor default-web11") && !strings.HasPrefix(got.stderr, "error: ") {
+		if got.code >= exitTrouble && !strings.HasPrefix(line, "doctor default-web11") && !strings.HasPrefix(got.stderr, "error: ") {
 			t.Errorf("%q: stderr %q", line, got.stderr)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -53,6 +54,11 @@ func newLive(t *testing.T) *live {
 				WithIndex(&corev1.Pod{}, "spec.nodeName", func(client.Object) []string { return nil }).Build(), nil
 		},
 		server: func(genericclioptions.RESTClientGetter) (string, error) { return "v1.35.1", nil },
+		logs: func(genericclioptions.RESTClientGetter) (logReader, error) {
+			return func(_ context.Context, namespace, pod string) (string, error) {
+				return "log of " + namespace + "/" + pod + "\ntoken=abcdef.0123456789abcdef \x1b[31m\n", nil
+			}, nil
+		},
 		cloud: func(flags cloudFlags) (*account, error) {
 			sdk := osc.NewConfiguration()
 			sdk.Servers = osc.ServerConfigurations{{URL: endpoint}}
@@ -134,7 +140,7 @@ func TestDeletionIsRefused(t *testing.T) {
 	t.Run("without any NodeClaim", func(t *testing.T) {
 		l := newLive(t)
 		leaked := l.launch(t, "default-leaked")
-		if got := l.kpo(t, "prod\n", "orphans", "--delete", "--yes"); got.code != exitTrouble || !strings.Contains(got.stderr, "no NodeClaim at all") || l.state(leaked.ID) == vm.StateShuttingDown {
+		if got := l.kpo(t, "prod\n", "orphans", "--delete", "--yes"); got.code != exitTrouble || !strings.Contains(got.stderr, "has no NodeClaims") || l.state(leaked.ID) == vm.StateShuttingDown {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -218,7 +224,7 @@ func TestWithoutCredentialsKubernetesIsStillJudged(t *testing.T) {
 	l.claim("default-7xk2p", l.launch(t, "default-7xk2p"))
 	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
 	got := l.kpo(t, "", "doctor")
-	if !strings.Contains(got.stdout, "? VMs") || !strings.Contains(got.stdout, "vms: no Outscale credentials") || !strings.Contains(got.stdout, "KPO216") || got.code == exitHealthy {
+	if !strings.Contains(got.stdout, "? VMs") || !strings.Contains(got.stdout, "VMs from Outscale: no Outscale credentials") || !strings.Contains(got.stdout, "KPO216") || got.code == exitHealthy {
 		t.Errorf("%+v", got)
 	}
 	if nodes := l.kpo(t, "", "nodes"); !strings.Contains(nodes.stdout, "default-7xk2p") || nodes.code != exitTrouble {
@@ -237,7 +243,7 @@ func TestTypesHavePrices(t *testing.T) {
 	}
 	l := newLive(t)
 	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
-	if got := l.kpo(t, "", "types"); !strings.Contains(got.stderr, "no prices") || strings.Contains(got.stdout, "0.0000") {
+	if got := l.kpo(t, "", "types"); got.code != exitTrouble || !strings.Contains(got.stdout, "; no prices: no Outscale credentials") || strings.Contains(got.stdout, "0.0000") {
 		t.Errorf("an unknown price is shown as a number: %+v", got)
 	}
 }

@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,25 +14,28 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubeconfigs with a provider of credentials
-
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 )
 
 // Exit codes, in the sense of diff and grep.
 const (
 	exitHealthy  = 0
 	exitFindings = 1
-	exitTrouble  = 2
+	// exitTrouble is for what could not be looked at: the API server, Outscale, a file.
+	exitTrouble = 2
+	// exitUsage is EX_USAGE of sysexits.h: a job that runs by a clock must not take a typo for a cluster that is away.
+	exitUsage = 64
 	// exitInterrupted is that of a shell for a program that Ctrl-C ended.
 	exitInterrupted = 130
 )
 
-func main() {
+func main() { os.Exit(process(realClients())) }
+
+// process runs the command line of this process, until it is done or a signal ends it.
+func process(c clients) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	code := run(ctx, newApp(streams, readEnvironment(), realClients()), os.Args)
-	stop()
-	os.Exit(code)
+	return run(ctx, newApp(streams, readEnvironment(), c), os.Args)
 }
 
 // run runs one command line and returns its exit code.
@@ -51,9 +53,12 @@ func run(ctx context.Context, a *app, args []string) int {
 	case errors.Is(err, errBlind):
 		return exitTrouble
 	}
-	fmt.Fprintln(a.streams.ErrOut, "error:", bootlog.Plain(err.Error()))
+	a.tell("error: " + err.Error())
 	if hint, ok := errors.AsType[hintError](err); ok {
-		fmt.Fprintln(a.streams.ErrOut, "hint: ", hint.hint)
+		a.tell("hint:  " + hint.hint)
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
 	}
 	return exitTrouble
 }
@@ -79,7 +84,7 @@ func execute(ctx context.Context, root *cobra.Command) error {
 // errFindings and errBlind end a command that has printed all there is to say.
 var (
 	errFindings = errors.New("findings")
-	errBlind    = errors.New("could not look")
+	errBlind    = errors.New("something could not be read")
 )
 
 // hintError is an error with the command that helps.

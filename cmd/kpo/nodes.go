@@ -79,7 +79,7 @@ func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args
 	}
 	machines := s.Machines()
 	if len(args) > 0 {
-		if machines, err = targets(machines, args); err != nil {
+		if machines, err = targets(s, args); err != nil {
 			return err
 		}
 	}

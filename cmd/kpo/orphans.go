@@ -1,18 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -20,47 +21,117 @@ import (
 type deletion struct {
 	wanted, yes bool
 	dryRun      string
+	// only are the VMs that were named; none is all.
+	only []string
+	// log gets what became of each VM: stdout is JSON where that was asked for.
+	log io.Writer
 }
+
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
 
 func newOrphans(a *app) *cobra.Command {
 	var o *output
 	var d deletion
 	cmd := &cobra.Command{
-		Use: "orphans", GroupID: groupDiagnose, Short: "Show VMs that no NodeClaim has, and what they cost", Args: cobra.NoArgs,
-		Long: "Show VMs that no NodeClaim has, and what they cost. VMs are read before NodeClaims.\n" +
+		Use: "orphans [VM...]", GroupID: groupDiagnose, Short: "Show VMs that no NodeClaim has, and what they cost",
+		Long: "VMs that no NodeClaim has, and what they cost: all of them, or those named by their IDs.\n" +
 			"--delete deletes those with verdict ORPHAN or UNTAGGED, after reading each and its NodeClaim again.\n" +
-			"Exit codes: 0 none, 1 some are left, 2 could not look.",
-		Example: "  kubectl kpo orphans\n  kubectl kpo orphans --delete --dry-run=server\n  kubectl kpo orphans --delete",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if d.dryRun != "none" && d.dryRun != "client" && d.dryRun != "server" {
-				return fmt.Errorf("--dry-run %q: want none, client or server", d.dryRun)
+			"Exit codes: 0 none, 1 some are left, 2 something needed could not be read.",
+		Example: "  kubectl kpo orphans\n  kubectl kpo orphans --delete --dry-run=server\n  kubectl kpo orphans --delete\n  kubectl kpo orphans i-1a2b3c4d --delete",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d.only, d.log = args, a.streams.Out
+			if !o.forPeople() {
+				d.log = a.streams.ErrOut
 			}
-			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
-			if err != nil {
-				return err
+			if err := d.check(); err != nil {
+				return usage(err)
 			}
-			if err := need(s, diagnose.OrphanSources()...); err != nil {
-				return err
-			}
-			found := diagnose.Orphans(s)
-			if err := a.printOrphans(o, s, found); err != nil {
-				return err
-			}
-			if d.wanted {
-				return a.deleteOrphans(cmd.Context(), s, found, d)
-			}
-			if len(deletable(found)) > 0 {
-				return errFindings
-			}
-			return nil
+			return a.orphans(cmd.Context(), o, d)
 		},
 	}
 	o = addTable(cmd, names(orphanColumns()))
 	cmd.Flags().BoolVar(&d.wanted, "delete", false, "Delete the orphans, after asking.")
-	cmd.Flags().StringVar(&d.dryRun, "dry-run", "none", "With --delete: client prints the plan, server asks Outscale whether it would.")
-	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask.")
-	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{"none", "client", "server"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	cmd.Flags().StringVar(&d.dryRun, "dry-run", dryRunNone, "With --delete: client prints the plan, server asks Outscale whether it would.")
+	cmd.Flags().BoolVarP(&d.yes, "yes", "y", false, "Do not ask. More than half of the fleet is asked about nevertheless.")
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{dryRunNone, dryRunClient, dryRunServer}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return cmd
+}
+
+// check refuses flags that would be ignored: who typed them believes that something happened.
+func (d deletion) check() error {
+	switch {
+	case d.dryRun != dryRunNone && d.dryRun != dryRunClient && d.dryRun != dryRunServer:
+		return fmt.Errorf("--dry-run %q: want none, client or server", d.dryRun)
+	case d.dryRun != dryRunNone && !d.wanted:
+		return hint(errors.New("--dry-run tries a deletion, and none is asked for"), "kubectl kpo orphans --delete --dry-run="+d.dryRun)
+	case d.yes && !d.wanted:
+		return hint(errors.New("--yes answers the question of --delete, which is not given"), "kubectl kpo orphans --delete --yes")
+	default:
+		return nil
+	}
+}
+
+func (a *app) orphans(ctx context.Context, o *output, d deletion) error {
+	s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
+	if err != nil {
+		return err
+	}
+	if err := need(s, diagnose.OrphanSources()...); err != nil {
+		return err
+	}
+	found, err := chosen(s, diagnose.Orphans(s), d.only)
+	if err != nil {
+		return err
+	}
+	if err := a.printOrphans(o, s, found, d); err != nil {
+		return err
+	}
+	if d.wanted {
+		return a.deleteOrphans(ctx, s, found, d)
+	}
+	if len(deletable(found)) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// chosen returns the orphans that were named, all of them where none was. A VM that is none is an error: somebody means
+// to delete it.
+func chosen(s *fleet.Snapshot, found []diagnose.Leftover, only []string) ([]diagnose.Leftover, error) {
+	if len(only) == 0 {
+		return found, nil
+	}
+	var out []diagnose.Leftover
+	for _, arg := range only {
+		name := parseTarget(arg).name
+		if id, err := utils.ParseProviderID(name); err == nil {
+			name = id
+		}
+		i := slices.IndexFunc(found, func(l diagnose.Leftover) bool { return l.VM.ID == name })
+		if i < 0 {
+			return nil, usage(noOrphan(s, found, name))
+		}
+		out = append(out, found[i])
+	}
+	return out, nil
+}
+
+// noOrphan says why a VM is none.
+func noOrphan(s *fleet.Snapshot, found []diagnose.Leftover, name string) error {
+	for _, m := range s.Machines() {
+		if m.VM != nil && m.VM.ID == name && m.Claim != nil {
+			return hint(fmt.Errorf("%s is no orphan: NodeClaim %s has it", name, m.Claim.Name), "kubectl kpo doctor "+m.Claim.Name)
+		}
+	}
+	var ids []string
+	for _, l := range found {
+		ids = append(ids, l.VM.ID)
+	}
+	return hint(fmt.Errorf("no orphan %q", name), didYouMean("kubectl kpo orphans lists them", "", nearest(name, ids)))
 }
 
 func deletable(found []diagnose.Leftover) []diagnose.Leftover {
@@ -97,7 +168,7 @@ func leftovers(found []diagnose.Leftover) []leftover {
 	return out
 }
 
-func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftover) error {
+func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftover, d deletion) error {
 	columns, rows := orphanColumns(), leftovers(found)
 	sorted(o, columns, rows)
 	if !o.forPeople() {
@@ -121,7 +192,9 @@ func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []diagnose.Leftov
 	}
 	if n := len(deletable(found)); n > 0 {
 		a.remark(t, render.Count(n, "orphan")+", "+perDay.text("/day", n))
-		a.remark(t, "> next  kubectl kpo orphans --delete --dry-run=server")
+		if !d.wanted {
+			a.remark(t, "> next  "+d.command("--delete", "--dry-run=server"))
+		}
 	}
 	return nil
 }
@@ -152,120 +225,7 @@ func orphanColumns() []column[leftover] {
 	}
 }
 
-// deleteOrphans deletes after all guards. Any doubt is an error, and nothing is deleted.
-func (a *app) deleteOrphans(ctx context.Context, s *fleet.Snapshot, found []diagnose.Leftover, d deletion) error {
-	doomed := deletable(found)
-	switch {
-	case a.from != "":
-		return hint(errors.New("a file is no proof of what exists now"), "kubectl kpo orphans --delete without --from")
-	case len(doomed) == 0:
-		fmt.Fprintln(a.streams.ErrOut, "nothing to delete")
-		return nil
-	case len(s.NodeClaims) == 0:
-		return hint(errors.New("refusing to delete: the cluster has no NodeClaim at all, so that every VM looks like an orphan"), "check --context; the controller deletes what has its tags by itself")
-	}
-	account, err := a.account()
-	if err != nil {
-		return err
-	}
-	ids := make([]string, len(doomed))
-	for i, l := range doomed {
-		ids[i] = l.VM.ID
-	}
-	switch d.dryRun {
-	case "client":
-		fmt.Fprintf(a.streams.Out, "would delete %s (dry run)\n", strings.Join(ids, ", "))
-		return errFindings
-	case "server":
-		if err := account.api.TryDeleteVms(ctx, ids); err != nil {
-			return fmt.Errorf("outscale would refuse: %w", err)
-		}
-		fmt.Fprintf(a.streams.Out, "Outscale would delete %s (server dry run)\n", strings.Join(ids, ", "))
-		return errFindings
-	}
-	if err := a.confirmed(ctx, s, doomed, d); err != nil {
-		return err
-	}
-	return a.deleteEach(ctx, s, ids, vm.NewProvider(account.api, s.Cluster.Owned(), vm.Options{}, a.clients.now))
-}
-
-// confirmed asks. When most of the fleet would go, the question is the cluster's name, and --yes is no answer.
-func (a *app) confirmed(ctx context.Context, s *fleet.Snapshot, doomed []diagnose.Leftover, d deletion) error {
-	all := 0
-	for _, v := range s.VMs {
-		if s.Ours(v) && !v.Gone() {
-			all++
-		}
-	}
-	want := "yes"
-	if 2*len(doomed) > all {
-		want = s.Cluster.Name
-	}
-	switch {
-	case d.yes && want == "yes":
-		return nil
-	case !(term.TTY{In: a.streams.In}).IsTerminalIn() && !a.clients.answers:
-		return hint(fmt.Errorf("refusing to delete %d of %d VMs without a terminal to ask on", len(doomed), all), "--yes, which is enough for at most half of the VMs")
-	}
-	fmt.Fprintf(a.streams.ErrOut, "Delete %s of cluster %s for good? Type %q: ", render.Count(len(doomed), "VM"), s.Cluster.Name, want)
-	answer, err := a.answer(ctx)
-	if strings.TrimSpace(answer) != want {
-		return errors.Join(errors.New("not confirmed, nothing is deleted"), err)
-	}
-	return nil
-}
-
-// answer reads a line, and does not wait for it after Ctrl-C: a read of a terminal cannot be interrupted.
-func (a *app) answer(ctx context.Context) (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := bufio.NewReader(a.streams.In).ReadString('\n')
-		read <- line{text, err}
-	}()
-	select {
-	case got := <-read:
-		return got.text, got.err
-	case <-ctx.Done():
-		fmt.Fprintln(a.streams.ErrOut)
-		return "", ctx.Err()
-	}
-}
-
-// deleteEach reads everything again before each VM: between the list and the answer a NodeClaim may have adopted it.
-func (a *app) deleteEach(ctx context.Context, before *fleet.Snapshot, ids []string, vms *vm.Provider) error {
-	again, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourcePrices)
-	if err != nil {
-		return err
-	}
-	if err := need(again, diagnose.OrphanSources()...); err != nil {
-		return err
-	}
-	if again.Cluster.UID != before.Cluster.UID || len(again.NodeClaims) == 0 {
-		return errors.New("the cluster is not the same as a moment ago, nothing is deleted")
-	}
-	still := map[string]bool{}
-	for _, l := range deletable(diagnose.Orphans(again)) {
-		still[l.VM.ID] = true
-	}
-	left := 0
-	for _, id := range ids {
-		if !still[id] {
-			fmt.Fprintf(a.streams.Out, "%s is no orphan any more, left alone\n", id)
-			continue
-		}
-		if err := vms.Delete(ctx, id); err != nil && !errors.Is(err, vm.ErrNotFound) {
-			left++
-			fmt.Fprintln(a.streams.ErrOut, "error:", err)
-			continue
-		}
-		fmt.Fprintf(a.streams.Out, "%s deleted\n", id)
-	}
-	if left > 0 {
-		return errFindings
-	}
-	return nil
+// command is one on the same VMs.
+func (d deletion) command(flags ...string) string {
+	return strings.Join(slices.Concat([]string{"kubectl", "kpo", "orphans"}, d.only, flags), " ")
 }

@@ -73,13 +73,13 @@ func (o *output) formats() []string {
 // check refuses formats and columns that do not exist.
 func (o *output) check() error {
 	if o.sortBy != "" && !slices.Contains(o.columns, strings.ToLower(o.sortBy)) {
-		return hint(fmt.Errorf("--sort-by %q: no such column", o.sortBy), "there are "+strings.Join(o.columns, ", "))
+		return usage(hint(fmt.Errorf("--sort-by %q: no such column", o.sortBy), "there are "+strings.Join(o.columns, ", ")))
 	}
 	if o.forPeople() || o.format == formatName {
 		return nil
 	}
 	_, err := o.printer()
-	return err
+	return usage(err)
 }
 
 // forPeople reports whether the output is not for machines.

@@ -5,19 +5,18 @@ import (
 	"math"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // unknownPrice is shown for a price that is not known: 0 would look cheap.
 const unknownPrice = "?"
 
-// priceOf returns what a VM costs per hour without its volumes, nil where that is not known. Outscale bills the cores
-// and the memory of a VM until it is stopped.
+// priceOf returns what a VM costs per hour without its volumes, nil where that is not known.
 func priceOf(v fleet.VM) *float64 {
-	if v.State == vm.StateStopped || v.State == vm.StateTerminated {
-		return new(0.0)
+	price, ok := v.Price()
+	if !ok {
+		return nil
 	}
-	return known(v.EURPerHour)
+	return new(decimal(price))
 }
 
 // known returns a price, nil for 0: nothing that runs is free.

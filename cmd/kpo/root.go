@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
 const (
@@ -16,13 +18,15 @@ const (
 
 // newRoot builds the tree of commands. Nothing is opened here: completion parses it at each keystroke.
 func newRoot(a *app, name string) *cobra.Command {
+	cobra.EnableCommandSorting = false // doctor comes first
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Find out why a node of Karpenter on Outscale is stuck, and what leaks money",
-		Long:  "Find out why a node of Karpenter on Outscale is stuck, and what leaks money.\n\nStart here: kubectl kpo doctor",
-		Args:  cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		Long:  rootHelp(),
+		Args:  noArgs, SilenceUsage: true, SilenceErrors: true,
+		Version: version.Version,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.Join(checkNamespaces(cmd.Flags()), a.checkFlags())
+			return usage(errors.Join(checkNamespaces(cmd.Flags()), a.checkFlags()))
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -33,16 +37,17 @@ func newRoot(a *app, name string) *cobra.Command {
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
 	root.SetErr(a.streams.ErrOut)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return hint(err, cmd.CommandPath()+" --help") })
+	root.SetVersionTemplate("kpo {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
 	a.kube.AddFlags(flags)
 	refuseNamespaces(flags)
-	flags.StringVar(&a.from, "from", "", "Judge this file, which bundle wrote, instead of the cluster.")
+	flags.StringVar(&a.from, "from", "", "Read a bundle file instead of the live cluster; - is stdin.")
 	flags.StringVar(&a.cloud, "cloud", "auto", "Access to Outscale: auto (OSC_* variables, then ~/.osc/config.json) or off.")
 	flags.StringVar(&a.profile, "osc-profile", "", "Profile of ~/.osc/config.json.")
 	flags.BoolVar(&a.retryRefused, "retry-refused", false, "Send to Outscale although it refused this key a moment ago: four refusals lock the account.")
-	flags.StringVar(&a.clusterName, "cluster-name", "", "Name of the cluster in the VMs' tags, where the controller's Deployment does not tell.")
-	flags.StringVar(&a.clusterID, "cluster-id", "", "Cluster ID of the Outscale CCM, where the controller's Deployment does not tell.")
+	flags.StringVar(&a.clusterName, "cluster-name", "", "Name of the cluster in the VMs' tags, where the controller's Deployment does not say.")
+	flags.StringVar(&a.clusterID, "cluster-id", "", "Cluster ID of the Outscale CCM, where the controller's Deployment does not say.")
 	flags.StringVar(&a.color, "color", "auto", "Colours: auto, always or never.")
 	flags.StringVar(&a.symbols, "symbols", "auto", "Symbols: auto, unicode or ascii.")
 	for flag, values := range choices() {
@@ -53,9 +58,11 @@ func newRoot(a *app, name string) *cobra.Command {
 	)
 	root.AddCommand(
 		newDoctor(a), newConsole(a), newOrphans(a), newNodes(a), newTags(a), newTimeline(a), newTypes(a),
-		newBundle(a), newExplain(a), newVersion(a), newCompletion(a),
+		newBundle(a), newExplain(a), newVersion(a), newCompletion(a), newOptions(a),
 	)
 	root.SetHelpCommandGroupID(groupSupport)
+	helpWithoutKubectl(root)
+	markUsage(root)
 	return root
 }
 

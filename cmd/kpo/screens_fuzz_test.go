@@ -74,7 +74,7 @@ func hostileScreens(name, text string, env environment) map[string]string {
 		"timeline": func(a *app, o *output) error { return a.printTimeline(o, s, []fleet.Machine{machine}) },
 		"orphans": func(a *app, o *output) error {
 			l := diagnose.Leftover{Verdict: diagnose.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}
-			return a.printOrphans(o, s, []diagnose.Leftover{l})
+			return a.printOrphans(o, s, []diagnose.Leftover{l}, deletion{})
 		},
 		"tags": func(a *app, o *output) error {
 			d := diagnose.TagDiff{VM: "i-7", NodeClaim: name, Tag: "OscK8sNodeName", Want: name, Have: text}

@@ -25,7 +25,7 @@ func newTags(a *app) *cobra.Command {
 			if err := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames); err != nil {
 				return err
 			}
-			machines, err := targets(s.Machines(), args)
+			machines, err := targets(s, args)
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ func newTimeline(a *app) *cobra.Command {
 			}
 			machines := s.Machines()
 			if len(args) > 0 {
-				if machines, err = targets(machines, args); err != nil {
+				if machines, err = targets(s, args); err != nil {
 					return err
 				}
 			}

@@ -66,7 +66,7 @@ func TestConsoleReadsTheStateOfTheVM(t *testing.T) {
 
 func TestDoctorOfATargetShowsThatTheControllerIsDown(t *testing.T) {
 	path := changed(t, func(s *fleet.Snapshot) { s.Cluster.Controller.Available = 0 })
-	for target, want := range map[string]int{"default-7xk2p": exitFindings, "default": exitFindings, "nobody": exitTrouble} {
+	for target, want := range map[string]int{"default-7xk2p": exitFindings, "default": exitFindings, "nobody": exitUsage} {
 		got := kpo(t, environment{}, "doctor", target, "--from", path)
 		if got.code != want || strings.Contains(got.stdout, "KPO603") != (want == exitFindings) {
 			t.Errorf("doctor %s: exit %d, want %d\n%s%s", target, got.code, want, got.stdout, got.stderr)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,52 +11,72 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
 // versions are those of all parties.
 type versions struct {
-	CLI        string         `json:"cli"`
+	CLI string `json:"cli"`
+	// Bundle is the kpo that wrote the file of --from.
+	Bundle     string         `json:"bundle,omitempty"`
 	Kubernetes string         `json:"kubernetes,omitempty"`
 	Controller string         `json:"controller,omitempty"`
 	CCM        string         `json:"ccm,omitempty"`
 	Nodes      map[string]int `json:"nodes,omitempty"`
+	// Skew is what does not go together.
+	Skew []string `json:"skew,omitempty"`
 }
 
 func newVersion(a *app) *cobra.Command {
 	var o *output
 	clientOnly := false
 	cmd := &cobra.Command{
-		Use: "version", GroupID: groupSupport, Short: "Show the versions of kpo, the controller, Kubernetes and Talos", Args: cobra.NoArgs,
+		Use: "version", GroupID: groupSupport, Short: "Show the versions of kpo, the controller, Kubernetes and Talos, and which do not go together", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := versions{CLI: version.Version}
 			if clientOnly {
 				return a.printVersions(o, v)
 			}
-			s, err := a.snapshot(cmd.Context(), fleet.SourceVMs, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceConsoles, fleet.SourceEvents,
-				fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourceNodeClaims, fleet.SourceNodePools, fleet.SourceNodeClasses)
-			if err != nil {
-				return err
-			}
-			v.read(s)
-			var serverErr error
-			if a.from == "" {
-				v.Kubernetes, serverErr = a.clients.server(a.kube)
-			}
-			if err := a.printVersions(o, v); err != nil {
-				return err
-			}
-			if serverErr != nil {
-				fmt.Fprintln(a.streams.ErrOut, "not read: kubernetes:", serverErr)
-				return errBlind
-			}
-			return a.warn(s, fleet.SourceController, fleet.SourceNodes)
+			return a.allVersions(cmd.Context(), o, v)
 		},
 	}
 	o = addOutput(cmd, formatText)
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show kpo's own version only: no cluster is asked.")
 	return cmd
+}
+
+// allVersions asks the cluster, and prints kpo's own version also where that is away.
+func (a *app) allVersions(ctx context.Context, o *output, v versions) error {
+	s, err := a.snapshot(ctx, fleet.SourceVMs, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceConsoles, fleet.SourceEvents,
+		fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourceNodeClaims, fleet.SourceNodePools, fleet.SourceNodeClasses)
+	if err != nil {
+		return errors.Join(err, a.printVersions(o, v))
+	}
+	v.read(s)
+	var serverErr error
+	if a.from == "" {
+		v.Kubernetes, serverErr = a.serverVersion()
+	} else {
+		v.Bundle, v.Kubernetes = s.CLI, s.Kubernetes
+	}
+	v.Skew = skew(v, s.Nodes)
+	if err := a.printVersions(o, v); err != nil {
+		return err
+	}
+	if serverErr != nil {
+		a.tell("cannot read the version of Kubernetes: " + serverErr.Error())
+		return errBlind
+	}
+	return a.warn(s, fleet.SourceController, fleet.SourceNodes)
+}
+
+// serverVersion asks for the version of Kubernetes. What answers there is not trusted to be a version.
+func (a *app) serverVersion() (string, error) {
+	text, err := a.clients.server(a.kube)
+	return bootlog.Plain(text), err
 }
 
 func (v *versions) read(s *fleet.Snapshot) {
@@ -89,6 +111,9 @@ func (a *app) printVersions(o *output, v versions) error {
 		return o.print(a.streams.Out, obj)
 	}
 	fmt.Fprintf(a.streams.Out, "%-11s %s\n", "kpo", v.CLI)
+	if v.Bundle != "" {
+		fmt.Fprintf(a.streams.Out, "%-11s %s\n", "bundle", v.Bundle)
+	}
 	for _, line := range [][2]string{{"controller", v.Controller}, {"ccm", v.CCM}, {"kubernetes", v.Kubernetes}} {
 		if v.Nodes != nil {
 			fmt.Fprintf(a.streams.Out, "%-11s %s\n", line[0], cmp.Or(line[1], "-"))
@@ -96,6 +121,10 @@ func (a *app) printVersions(o *output, v versions) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Nodes)) {
 		fmt.Fprintf(a.streams.Out, "%-11s %s: %d\n", "nodes", cmp.Or(name, "-"), v.Nodes[name])
+	}
+	t := a.theme(nil, o)
+	for _, text := range v.Skew {
+		fmt.Fprintf(a.streams.Out, "%s %s\n", t.Symbol(render.MarkWarning), text)
 	}
 	return nil
 }

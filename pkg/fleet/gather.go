@@ -97,16 +97,22 @@ func (g *gathering) read(ctx context.Context, source Source, do func(context.Con
 }
 
 func (g *gathering) note(source Source, count int, err error) {
-	status := SourceStatus{State: StateOK, Count: count}
-	switch {
-	case errors.Is(err, errSkipped):
-		status = SourceStatus{State: StateSkipped, Reason: err.Error()}
-	case err != nil:
-		status = SourceStatus{State: StateFailed, Reason: oneLine(err)}
-	}
+	status := StatusOf(count, err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s.Sources[source] = status
+}
+
+// StatusOf is what became of a source that was read.
+func StatusOf(count int, err error) SourceStatus {
+	switch {
+	case errors.Is(err, errSkipped):
+		return SourceStatus{State: StateSkipped, Reason: err.Error()}
+	case err != nil:
+		return SourceStatus{State: StateFailed, Reason: oneLine(err), Cause: causeOf(err)}
+	default:
+		return SourceStatus{State: StateOK, Count: count}
+	}
 }
 
 // oneLine prints an error that may be several, each of them once.

@@ -28,13 +28,16 @@ func (s *Snapshot) mask() {
 	for id, text := range s.Consoles {
 		s.Consoles[id] = m.parser.Clean(text)
 	}
-	// Every line of a console stays one.
-	consoles := s.Consoles
-	s.Consoles = nil
+	for pod, text := range s.Logs {
+		s.Logs[pod] = m.parser.Clean(text)
+	}
+	// Every line of a console and of a log stays one.
+	consoles, logs := s.Consoles, s.Logs
+	s.Consoles, s.Logs = nil, nil
 	m.objects(s)
 	m.vms(s)
 	m.plain(reflect.ValueOf(s).Elem())
-	s.Consoles = consoles
+	s.Consoles, s.Logs = consoles, logs
 }
 
 func (m *masking) objects(s *Snapshot) {

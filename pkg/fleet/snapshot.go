@@ -38,6 +38,7 @@ const (
 	SourceCCM          Source = "cloud-controller-manager"
 	SourceClusterUID   Source = "namespace kube-system"
 	SourceClusterNames Source = "cluster name"
+	SourceLogs         Source = "logs"
 )
 
 // State says how the reading of a source ended.
@@ -54,6 +55,7 @@ const (
 type SourceStatus struct {
 	State  State  `json:"state"`
 	Reason string `json:"reason,omitempty"`
+	Cause  Cause  `json:"cause,omitempty"`
 	Count  int    `json:"count,omitempty"`
 }
 
@@ -63,8 +65,10 @@ type Snapshot struct {
 
 	TakenAt time.Time `json:"takenAt"`
 	CLI     string    `json:"cli,omitempty"`
-	Access  Access    `json:"access,omitzero"`
-	Cluster Cluster   `json:"cluster"`
+	// Kubernetes is the version of the API server, where it was asked for.
+	Kubernetes string  `json:"kubernetes,omitempty"`
+	Access     Access  `json:"access,omitzero"`
+	Cluster    Cluster `json:"cluster"`
 	// WrongAccount says why the account that was read is not the cluster's, "" where it may be.
 	WrongAccount string                       `json:"wrongAccount,omitempty"`
 	Sources      map[Source]SourceStatus      `json:"sources"`
@@ -83,7 +87,9 @@ type Snapshot struct {
 	OtherVMs int  `json:"otherVMs,omitempty"`
 	// Consoles of the VMs that look stuck, by VM ID, with secrets masked.
 	Consoles map[string]string `json:"consoles,omitempty"`
-	Quotas   []Quota           `json:"quotas,omitempty"`
+	// Logs are the last lines of the controller's and the CCM's pods, by NAMESPACE/POD, with secrets masked.
+	Logs   map[string]string `json:"logs,omitempty"`
+	Quotas []Quota           `json:"quotas,omitempty"`
 	// Usage is what the pods of each Node request, by the Node's name; nil where that was not read.
 	Usage map[string]Usage `json:"usage,omitempty"`
 }

@@ -1,26 +1,43 @@
 package fleet
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
+
+// largest is more than a bundle of a large fleet has, unpacked: some bytes of gzip can stand for any amount.
+const largest = 1 << 30
 
 // Load reads a Snapshot from a file that Save wrote.
 func Load(path string) (*Snapshot, error) {
-	content, err := os.ReadFile(path) //nolint:gosec // the file is the one that the user names
+	file, err := os.Open(path) //nolint:gosec // the file is the one that the user names
 	if err != nil {
 		return nil, fmt.Errorf("reading the snapshot: %w", err)
 	}
+	defer func() { _ = file.Close() }() // it was only read
+	return Read(file, path)
+}
+
+// Read reads a Snapshot that Write or WriteCompressed wrote; name is for errors.
+func Read(from io.Reader, name string) (*Snapshot, error) {
+	content, err := unpacked(from)
+	if err != nil {
+		return nil, fmt.Errorf("reading the snapshot %q: %w", name, err)
+	}
 	s := &Snapshot{}
 	if err := json.Unmarshal(content, s); err != nil {
-		return nil, fmt.Errorf("reading the snapshot %q: %w", path, err)
+		return nil, fmt.Errorf("reading the snapshot %q: %w", name, err)
 	}
 	if s.APIVersion != APIVersion || s.Kind != "Snapshot" {
-		return nil, fmt.Errorf("reading the snapshot %q: it is %q of %q, want Snapshot of %s", path, s.Kind, s.APIVersion, APIVersion)
+		return nil, fmt.Errorf("reading the snapshot %q: it is %q of %q, want Snapshot of %s", name, s.Kind, s.APIVersion, APIVersion)
 	}
 	s.CheckAccount() // the file may be of a kpo that did not
 	if _, known := s.Sources[SourceCSRs]; !known && len(s.Sources) > 0 {
@@ -30,7 +47,25 @@ func Load(path string) (*Snapshot, error) {
 	return s, nil
 }
 
-// Save writes a Snapshot to a new file that only its owner can read.
+// unpacked reads all, and unpacks what is compressed, whatever the file is called.
+func unpacked(from io.Reader) ([]byte, error) {
+	buffered := bufio.NewReader(from)
+	from = buffered
+	if magic, err := buffered.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		packed, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, err
+		}
+		from = packed
+	}
+	content, err := io.ReadAll(io.LimitReader(from, largest+1))
+	if err == nil && len(content) > largest {
+		return nil, fmt.Errorf("it is larger than %d MiB", largest>>20)
+	}
+	return content, err
+}
+
+// Save writes a Snapshot to a new file that only its owner can read, compressed if its name ends in .gz.
 func Save(s *Snapshot, path string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file is the one that the user names
 	if errors.Is(err, fs.ErrExist) {
@@ -39,7 +74,11 @@ func Save(s *Snapshot, path string) error {
 	if err != nil {
 		return fmt.Errorf("writing the snapshot: %w", err)
 	}
-	if err := errors.Join(Write(s, file), file.Close()); err != nil {
+	write := Write
+	if strings.HasSuffix(path, ".gz") {
+		write = WriteCompressed
+	}
+	if err := errors.Join(write(s, file), file.Close()); err != nil {
 		return fmt.Errorf("writing the snapshot: %w", err)
 	}
 	return nil
@@ -50,4 +89,10 @@ func Write(s *Snapshot, to io.Writer) error {
 	encoder := json.NewEncoder(to)
 	encoder.SetIndent("", " ")
 	return encoder.Encode(s)
+}
+
+// WriteCompressed writes a Snapshot as JSON in gzip.
+func WriteCompressed(s *Snapshot, to io.Writer) error {
+	packed := gzip.NewWriter(to)
+	return errors.Join(Write(s, packed), packed.Close())
 }

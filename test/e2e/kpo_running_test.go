@@ -66,14 +66,14 @@ func noCredentials(w *world) {
 		claim := claimNames(s.state())[0]
 		s.silent(s.kpo(2, []string{"doctor"}, "? VMs", "not checked"), "nothing to do")
 		for _, args := range [][]string{{"orphans"}, {"tags"}, {"console", claim}} {
-			s.silent(s.kpo(2, args, "error: could not look", "hint: set OSC_ACCESS_KEY"), noLeak, "all tags are correct")
+			s.silent(s.kpo(2, args, "error: cannot read VMs from Outscale", "hint: set OSC_ACCESS_KEY"), noLeak, "all tags are correct")
 		}
-		s.kpo(2, []string{"nodes"}, claim, "not read: vms")
+		s.kpo(2, []string{"nodes"}, claim, "cannot read VMs from Outscale, prices")
 	})
 	w.broken("cloud-off", func(s *situation) {
 		s.credentials = &[]string{}
 		// Whoever asks not to look is told what is not looked at, and no more.
-		s.kpo(0, []string{"doctor", "--cloud", "off"}, "not checked several checks: vms: --cloud=off", "several checks: consoles: --cloud=off")
+		s.kpo(0, []string{"doctor", "--cloud", "off"}, "several checks: consoles, quotas, VMs from Outscale: --cloud=off")
 	})
 }
 

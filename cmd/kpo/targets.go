@@ -1,0 +1,241 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// target is what the user named, in a form that kubectl or kpo prints: the kind is empty where it was not said.
+type target struct{ kind, name string }
+
+// Kinds of targets. A machine is a NodeClaim, a Node or a VM.
+const (
+	kindMachine = "machine"
+	kindPod     = "pod"
+	kindOther   = "other"
+)
+
+// parseTarget reads NAME, KIND/NAME and KIND.GROUP/NAME, NAMESPACE/POD and provider IDs.
+func parseTarget(text string) target {
+	kind, name, found := strings.Cut(text, "/")
+	if !found || name == "" || strings.Contains(text, "://") {
+		return target{name: text}
+	}
+	word, _, _ := strings.Cut(strings.ToLower(kind), ".")
+	switch word {
+	case "nodeclaim", "nodeclaims", "node", "nodes", "no", "vm", "vms", "machine", "tagdifference", "leftover", "timeline", "console":
+		return target{kindMachine, name}
+	case "pod", "pods", "po":
+		return target{kindPod, name}
+	case "nodepool", "nodepools", "outscalenodeclass", "outscalenodeclasses", "oscnc", "nodeclass":
+		return target{kindOther, name}
+	default:
+		return target{kindPod, text}
+	}
+}
+
+// targets resolves the machines that the user named.
+func targets(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
+	machines := s.Machines()
+	var out []fleet.Machine
+	for _, name := range names {
+		m, err := findMachine(s, machines, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return unique(out), nil
+}
+
+// unique are the machines by name, each once.
+func unique(machines []fleet.Machine) []fleet.Machine {
+	slices.SortFunc(machines, func(x, y fleet.Machine) int { return cmp.Compare(x.Name(), y.Name()) })
+	return slices.CompactFunc(machines, func(x, y fleet.Machine) bool { return x.Name() == y.Name() })
+}
+
+// findMachine finds one machine: what runs, then a VM that Outscale still lists, then the node of a pod. Where nothing
+// is found because something was not read, that is the error.
+func findMachine(s *fleet.Snapshot, machines []fleet.Machine, text string) (fleet.Machine, error) {
+	named := parseTarget(text)
+	if named.kind == kindPod {
+		return machineOfPod(s, machines, named.name)
+	}
+	m, err := fleet.Find(machines, named.name)
+	if err == nil {
+		return m, nil
+	}
+	if gone, ok := goneVM(s, named.name); ok {
+		return gone, nil
+	}
+	if missing := need(s, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
+		return fleet.Machine{}, missing
+	}
+	if vms := s.Sources[fleet.SourceVMs]; vms.State == fleet.StateFailed && strings.HasPrefix(named.name, "i-") {
+		return fleet.Machine{}, need(s, fleet.SourceVMs)
+	}
+	return fleet.Machine{}, usage(hint(err, didYouMean("kubectl kpo nodes lists all names", "", nearest(named.name, allNames(s, machines)))))
+}
+
+// allNames are the names of machines.
+func allNames(s *fleet.Snapshot, machines []fleet.Machine) []string {
+	var out []string
+	for _, m := range machines {
+		if m.Claim != nil {
+			out = append(out, m.Claim.Name)
+		}
+		if m.Node != nil {
+			out = append(out, m.Node.Name)
+		}
+	}
+	for i := range s.VMs {
+		out = append(out, s.VMs[i].ID)
+	}
+	return out
+}
+
+// goneVM returns a VM that is terminated and that Outscale still lists.
+func goneVM(s *fleet.Snapshot, name string) (fleet.Machine, bool) {
+	i := slices.IndexFunc(s.VMs, func(v fleet.VM) bool { return v.Gone() && (v.ID == name || wasNamed(v, name)) })
+	if i < 0 {
+		return fleet.Machine{}, false
+	}
+	return fleet.Machine{VM: &s.VMs[i]}, true
+}
+
+// machineOfPod returns the machine that a pod runs on, as far as the Snapshot has the pod.
+func machineOfPod(s *fleet.Snapshot, machines []fleet.Machine, name string) (fleet.Machine, error) {
+	found := podsNamed(s, name)
+	switch {
+	case len(found) == 0:
+		if missing := need(s, fleet.SourcePods); missing != nil {
+			return fleet.Machine{}, missing
+		}
+		return fleet.Machine{}, usage(hint(fmt.Errorf("kpo reads pods that are pending or drained, and %q is none of them", name), "kubectl kpo doctor "+name))
+	case len(found) > 1:
+		return fleet.Machine{}, usage(hint(fmt.Errorf("%d pods are called %q", len(found), name), "name it as NAMESPACE/POD"))
+	case found[0].Spec.NodeName == "":
+		return fleet.Machine{}, usage(hint(fmt.Errorf("pod %s has no node yet", podName(found[0])), "kubectl kpo doctor "+podName(found[0])))
+	}
+	m, err := fleet.Find(machines, found[0].Spec.NodeName)
+	if err != nil {
+		return m, usage(hint(fmt.Errorf("pod %s runs on Node %s, which is not Karpenter's", podName(found[0]), found[0].Spec.NodeName), "kubectl kpo nodes lists all names"))
+	}
+	return m, nil
+}
+
+func podName(pod corev1.Pod) string { return pod.Namespace + "/" + pod.Name }
+
+// podsNamed returns the pods of a name, with or without a namespace.
+func podsNamed(s *fleet.Snapshot, name string) []corev1.Pod {
+	var out []corev1.Pod
+	for _, pod := range s.Pods {
+		if podName(pod) == name || !strings.Contains(name, "/") && pod.Name == name {
+			out = append(out, pod)
+		}
+	}
+	return out
+}
+
+// wasNamed reports whether a terminated VM is meant: by its ID, or by what it was.
+func wasNamed(v fleet.VM, name string) bool {
+	if id, err := utils.ParseProviderID(name); err == nil {
+		return v.ID == id
+	}
+	return name != "" && (v.Tags[vm.TagNodeClaim] == name || v.Tags[vm.TagNodeName] == name)
+}
+
+// doctorTargets resolves what the user named: machines, and else what can have findings of its own.
+func (a *app) doctorTargets(ctx context.Context, s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
+	machines := s.Machines()
+	var found []fleet.Machine
+	var others []string
+	for _, arg := range args {
+		named := parseTarget(arg)
+		if pods := podsNamed(s, named.name); named.kind != kindOther && named.kind != kindMachine && len(pods) == 1 {
+			others = append(others, podName(pods[0]))
+			if m, err := machineOfPod(s, machines, podName(pods[0])); err == nil {
+				found = append(found, m)
+			}
+			continue
+		}
+		if named.kind != kindMachine && !slices.Contains(allNames(s, machines), named.name) && diagnose.Knows(s, named.name) {
+			others = append(others, named.name)
+			continue
+		}
+		m, err := findMachine(s, machines, arg)
+		if named.kind == kindPod && err != nil && len(podsNamed(s, named.name)) == 0 {
+			m, err = a.machineOfLivePod(ctx, machines, named.name, err)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, m)
+	}
+	found = unique(found)
+	return found, append(diagnose.NamesOf(found...), others...), nil
+}
+
+// machineOfLivePod asks the cluster for a pod that is neither pending nor drained: it runs on a node.
+func (a *app) machineOfLivePod(ctx context.Context, machines []fleet.Machine, name string, unknown error) (fleet.Machine, error) {
+	if a.from != "" {
+		return fleet.Machine{}, unknown
+	}
+	kube, err := a.clients.kube(a.kube)
+	if err != nil {
+		return fleet.Machine{}, err
+	}
+	namespace, short, found := strings.Cut(name, "/")
+	if !found {
+		if namespace, _, err = a.kube.ToRawKubeConfigLoader().Namespace(); err != nil {
+			namespace = corev1.NamespaceDefault
+		}
+		short = name
+	}
+	var pod corev1.Pod
+	switch err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: short}, &pod); {
+	case apierrors.IsNotFound(err):
+		return fleet.Machine{}, usage(hint(fmt.Errorf("no pod %q in namespace %q", short, namespace), "name it as NAMESPACE/POD"))
+	case err != nil:
+		return fleet.Machine{}, fmt.Errorf("cannot read pod %s/%s: %w", namespace, short, err)
+	}
+	return machineOfPod(&fleet.Snapshot{Pods: []corev1.Pod{pod}}, machines, podName(pod))
+}
+
+// goneText says of a VM that is no more what Outscale and the events still tell.
+func goneText(t *render.Theme, s *fleet.Snapshot, v fleet.VM) string {
+	text := "the VM is " + v.State
+	if v.StateReason != "" {
+		text += " (" + v.StateReason + ")"
+	}
+	if !v.CreatedAt.IsZero() {
+		text += ", it was launched at " + v.CreatedAt.Format(time.RFC3339) + ", " + t.Age(v.CreatedAt) + " ago"
+	}
+	claim := v.Tags[vm.TagNodeClaim]
+	var last corev1.Event
+	for _, event := range s.Events {
+		named := event.InvolvedObject.Name
+		if named != "" && (named == claim || named == v.Tags[vm.TagNodeName]) && fleet.Seen(event).After(fleet.Seen(last)) {
+			last = event
+		}
+	}
+	if last.Reason != "" {
+		text += fmt.Sprintf("; last event of %s %s at %s: %s %s", last.InvolvedObject.Kind, last.InvolvedObject.Name,
+			fleet.Seen(last).UTC().Format(time.RFC3339), last.Reason, last.Message)
+	}
+	return text
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+)
+
+// viewerRole is the ClusterRole of the chart with all that kpo reads.
+const viewerRole = "kpo-viewer"
+
+// unread is sources that could not be read for the same reason.
+type unread struct {
+	sources []fleet.Source
+	status  fleet.SourceStatus
+}
+
+// titles are what the sources are called on a screen.
+func titles() map[fleet.Source]string {
+	return map[fleet.Source]string{
+		fleet.SourceVMs: "VMs from Outscale", fleet.SourceNodeClaims: "NodeClaims", fleet.SourceNodes: "Nodes",
+		fleet.SourceNodePools: "NodePools", fleet.SourceNodeClasses: "OutscaleNodeClasses",
+		fleet.SourceBudgets: "PodDisruptionBudgets", fleet.SourceAttachments: "VolumeAttachments",
+		fleet.SourceController: "the controller's Deployment", fleet.SourceCCM: "the Outscale CCM",
+	}
+}
+
+// unreadOf folds the sources that are missing: one cause is one line, however many sources it took away.
+func unreadOf(s *fleet.Snapshot, sources ...fleet.Source) []unread {
+	var out []unread
+	for _, source := range sources {
+		if s.Why(source) == "" {
+			continue
+		}
+		status, read := s.Sources[source]
+		if !read {
+			status = fleet.SourceStatus{State: fleet.StateFailed, Reason: "not read"}
+		}
+		i := slices.IndexFunc(out, func(u unread) bool { return u.status.State == status.State && u.sameReason(status) })
+		if i < 0 {
+			out, i = append(out, unread{status: status}), len(out)
+		}
+		if !slices.Contains(out[i].sources, source) {
+			out[i].sources = append(out[i].sources, source)
+		}
+	}
+	return out
+}
+
+// sameReason reports whether a failure has the same remedy: the API server names another resource in each refusal.
+func (u unread) sameReason(status fleet.SourceStatus) bool {
+	if u.status.Cause == fleet.CauseForbidden || u.status.Cause == fleet.CauseNotInstalled {
+		return u.status.Cause == status.Cause
+	}
+	return u.status.Cause == status.Cause && u.status.Reason == status.Reason
+}
+
+// names lists the sources.
+func (u unread) names() string {
+	var out []string
+	for _, source := range u.sources {
+		out = append(out, cmp.Or(titles()[source], string(source)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// why says why they could not be read.
+func (u unread) why() string {
+	switch u.status.Cause {
+	case fleet.CauseForbidden:
+		if user := u.user(); user != "" {
+			return fmt.Sprintf("user %q is not allowed to read them", user)
+		}
+		return "you are not allowed to read them"
+	case fleet.CauseNotInstalled:
+		return "the cluster has no such kind: Karpenter's CustomResourceDefinitions are not installed"
+	default:
+		return cmp.Or(u.status.Reason, string(u.status.State))
+	}
+}
+
+// user is whom the API server refused.
+func (u unread) user() string {
+	match := regexp.MustCompile(`User "([^"]*)" cannot`).FindStringSubmatch(u.status.Reason)
+	if match == nil {
+		return ""
+	}
+	return match[1]
+}
+
+// remedy is what most likely helps.
+func (u unread) remedy(s *fleet.Snapshot) string {
+	switch {
+	case u.status.Cause == fleet.CauseForbidden:
+		return "ask for ClusterRole " + viewerRole + ": " + bindViewer(u.user())
+	case u.status.Cause == fleet.CauseNotInstalled:
+		return "pass --context if this is the wrong cluster, or install Karpenter: docs/install.md"
+	case s.WrongAccount != "" && slices.Contains(u.sources, fleet.SourceVMs):
+		return "check OSC_ACCESS_KEY, OSC_REGION or --osc-profile, and --context"
+	case u.status.State == fleet.StateSkipped && strings.Contains(u.status.Reason, "--cloud"):
+		return "this command needs Outscale: leave --cloud=off out"
+	case u.status.Cause == fleet.CauseNoAnswer:
+		return fmt.Sprintf("check OSC_REGION and OSC_ENDPOINT_API, or the profile (%s was asked); status.outscale.com shows outages",
+			cmp.Or(s.Access.Region, "Outscale"))
+	case u.status.Cause == fleet.CauseRefused:
+		return "check the access key, and that its policy allows all of policies/kpo-readonly.json"
+	case slices.Contains(u.sources, fleet.SourceVMs) || slices.Contains(u.sources, fleet.SourcePrices):
+		return "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile"
+	case slices.Contains(u.sources, fleet.SourceClusterNames):
+		return "pass --cluster-name NAME"
+	default:
+		return "kubectl auth can-i --list"
+	}
+}
+
+// bindViewer is the command of a cluster's administrator that lets a user read what kpo reads.
+func bindViewer(user string) string {
+	who := "--user " + quoted(cmp.Or(user, "NAME"))
+	if account, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
+		who = "--serviceaccount " + quoted(account)
+	}
+	plain := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(user), "-"), "-")
+	return "kubectl create clusterrolebinding " + viewerRole + "-" + cmp.Or(plain, "me") + " --clusterrole " + viewerRole + " " + who
+}
+
+// quoted makes one word for a shell of a text that others chose.
+func quoted(text string) string {
+	if regexp.MustCompile(`^[A-Za-z0-9@%+=:,./_-]+$`).MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// need fails when one of the sources is not there: the command has nothing to say without it.
+func need(s *fleet.Snapshot, sources ...fleet.Source) error {
+	missing := unreadOf(s, sources...)
+	if len(missing) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, u := range missing {
+		parts = append(parts, "cannot read "+u.names()+": "+u.why())
+	}
+	return hint(errors.New(strings.Join(parts, "; ")), missing[0].remedy(s))
+}
+
+// warn says on stderr what of the sources is missing, and returns errBlind if the user did not ask for that.
+func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
+	var told []unread
+	for _, u := range unreadOf(s, sources...) {
+		if u.status.State == fleet.StateSkipped {
+			continue
+		}
+		told = append(told, u)
+		a.tell("cannot read " + u.names() + ": " + u.why())
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	a.adviseAccess(s, told)
+	return errBlind
+}
+
+// adviseAccess names what opens the access that is missing. One sentence for each cause, after all of them.
+func (a *app) adviseAccess(s *fleet.Snapshot, missing []unread) {
+	var said []string
+	for _, u := range missing {
+		if text := u.remedy(s); u.status.Cause != "" && !slices.Contains(said, text) {
+			said = append(said, text)
+			a.tell("hint:  " + text)
+		}
+	}
+}
+
+// folded makes one line of the checks that miss something for the same reason, and each check counts once in it.
+func folded(s *fleet.Snapshot, in []diagnose.NotChecked) ([]diagnose.NotChecked, []unread) {
+	bySource := map[string]fleet.Source{}
+	for source := range s.Sources {
+		bySource[s.Why(source)] = source
+	}
+	var sources []fleet.Source
+	for _, n := range in {
+		if source, ok := bySource[n.Reason]; ok && n.Reason != "" {
+			sources = append(sources, source)
+		}
+	}
+	slices.Sort(sources)
+	missing := unreadOf(s, sources...)
+	var out []diagnose.NotChecked
+	for _, n := range in {
+		if source, ok := bySource[n.Reason]; ok {
+			i := slices.IndexFunc(missing, func(u unread) bool { return slices.Contains(u.sources, source) })
+			n.Reason = missing[i].names() + ": " + missing[i].why()
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out, missing
+}
+
+// noAccount says why nothing can be asked of Outscale, where only Outscale has the answer.
+func noAccount(err error) error {
+	u := unread{sources: []fleet.Source{fleet.SourceVMs}, status: fleet.StatusOf(0, err)}
+	return hint(fmt.Errorf("cannot read VMs from Outscale: %w", err), u.remedy(&fleet.Snapshot{}))
+}
+
+// withRemedy adds to an error of Outscale what most likely helps, where its cause is known.
+func withRemedy(err error, access fleet.Access) error {
+	u := unread{status: fleet.StatusOf(0, err)}
+	if u.status.Cause == "" {
+		return err
+	}
+	return hint(err, u.remedy(&fleet.Snapshot{Access: access}))
+}
