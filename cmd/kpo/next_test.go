@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
@@ -62,7 +63,7 @@ func TestEverySuggestedCommandExists(t *testing.T) {
 			continue
 		}
 		if words[1] == "kpo" {
-			if why := unknownToKpo(words[2:], true); why != "" {
+			if why := unknownToKpo(words[2:]); why != "" {
 				t.Errorf("%s: next %q: %s", p.Check, p.Next, why)
 			}
 			if want := slices.Contains(words, "--delete") && !strings.Contains(p.Next, "--dry-run"); p.Writes != want {
@@ -98,7 +99,7 @@ func TestEveryCommandOfKpoThatATextNamesExists(t *testing.T) {
 	for name, text := range texts {
 		for _, match := range command.FindAllStringSubmatch(text, -1) {
 			found++
-			if why := unknownToKpo(strings.Fields(match[1]), false); why != "" {
+			if _, why := commandOf(strings.Fields(match[1])); why != "" {
 				t.Errorf("%s: %q: %s", name, match[0], why)
 			}
 		}
@@ -109,24 +110,31 @@ func TestEveryCommandOfKpoThatATextNamesExists(t *testing.T) {
 }
 
 // unknownToKpo says what kpo's own tree of commands does not know of a command line, "" where it takes it.
-func unknownToKpo(words []string, withArgs bool) string {
+func unknownToKpo(words []string) string {
+	cmd, why := commandOf(words)
+	if why != "" {
+		return why
+	}
+	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// commandOf returns the command of a command line, and why there is none.
+func commandOf(words []string) (*cobra.Command, string) {
 	root := newRoot(newApp(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, environment{}, clients{}), "kubectl-kpo")
 	cmd, rest, err := root.Find(words)
 	switch {
 	case err != nil:
-		return err.Error()
+		return nil, err.Error()
 	case cmd == root:
-		return "no command"
+		return nil, "no command"
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
-		return err.Error()
+		return nil, err.Error()
 	}
-	if withArgs {
-		if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
-			return err.Error()
-		}
-	}
-	return ""
+	return cmd, ""
 }
 
 func TestSuggestedChangesAreMarkedOnTheScreen(t *testing.T) {

@@ -8,11 +8,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
-// sweep is the pace at which the controller looks for NodeClaims whose VM died before its Node registered
-// (every in pkg/controllers/garbagecollection).
-const sweep = time.Minute
-
-// afterLoss says what becomes of a NodeClaim whose VM does not run before its Node has registered.
+// afterLoss says what becomes of a NodeClaim whose VM does not run before its Node has registered: the controller looks
+// once a minute for one whose VM died (pkg/controllers/garbagecollection), and leaves a stopped VM to Karpenter.
 func (w *World) afterLoss(f *Finding, m fleet.Machine) {
 	if m.VM != nil && !m.VM.Core().Leaving() {
 		f.Consequence = "Karpenter deletes the NodeClaim and the VM"

@@ -22,16 +22,26 @@ func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 		deletes  bool
 		deadline bool
 	}{
-		"terminated while it boots": {func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateTerminated },
-			"KPO201", "within about a minute", false, false},
-		"gone while it boots": {func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs = s.VMs[1:] },
-			"KPO201", "within about a minute", false, false},
-		"stopped while it boots": {func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateStopped },
-			"KPO201", "nothing happens by itself before the deadline", true, true},
-		"gone under a node": {func(s *fleet.Snapshot) { silentNode(s); s.VMs = s.VMs[1:] },
-			"KPO402", "replaces the node by itself", false, false},
-		"stopped under a node": {func(s *fleet.Snapshot) { silentNode(s); s.VMs[0].State = vm.StateStopped },
-			"KPO412", "a stopped VM stays", true, false},
+		"terminated while it boots": {
+			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateTerminated },
+			"KPO201", "within about a minute", false, false,
+		},
+		"gone while it boots": {
+			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs = s.VMs[1:] },
+			"KPO201", "within about a minute", false, false,
+		},
+		"stopped while it boots": {
+			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateStopped },
+			"KPO201", "nothing happens by itself before the deadline", true, true,
+		},
+		"gone under a node": {
+			func(s *fleet.Snapshot) { silentNode(s); s.VMs = s.VMs[1:] },
+			"KPO402", "replaces the node by itself", false, false,
+		},
+		"stopped under a node": {
+			func(s *fleet.Snapshot) { silentNode(s); s.VMs[0].State = vm.StateStopped },
+			"KPO412", "a stopped VM stays", true, false,
+		},
 		"stopped under a node, with node repair": {func(s *fleet.Snapshot) {
 			silentNode(s)
 			s.VMs[0].State, s.Cluster.NodeRepair = vm.StateStopped, fleet.RepairOn
@@ -118,7 +128,7 @@ func TestClusterIDsThatAreNotKnownAreNotCompared(t *testing.T) {
 		change     func(*fleet.Snapshot)
 		confidence diagnose.Confidence
 	}{
-		"both from workloads": {func(s *fleet.Snapshot) {}, diagnose.Certain},
+		"both from workloads": {func(*fleet.Snapshot) {}, diagnose.Certain},
 		"that of the CCM from tags": {func(s *fleet.Snapshot) {
 			s.Cluster.CCMFrom = "tags of the control plane's VMs"
 		}, diagnose.Likely},

@@ -93,7 +93,8 @@ func kubeletCSR(in *certificatesv1.CertificateSigningRequest) (CSR, bool) {
 		kind   certificatesv1.RequestConditionType
 		status CSRStatus
 	}{
-		{certificatesv1.CertificateApproved, CSRApproved}, {certificatesv1.CertificateFailed, CSRFailed},
+		{certificatesv1.CertificateApproved, CSRApproved},
+		{certificatesv1.CertificateFailed, CSRFailed},
 		{certificatesv1.CertificateDenied, CSRDenied},
 	} {
 		if at, ok := conditions[state.kind]; ok {
