@@ -81,7 +81,7 @@ func hostileScreens(name, text string, env environment) map[string]string {
 			return a.printTags(o, s, diagnose.TagReport{Diffs: []diagnose.TagDiff{d}, Compared: 1, Young: 1})
 		},
 		"types": func(a *app, o *output) error {
-			return a.printTypes(o, s, []typeRow{{Name: "tinav7.c4r8p1", NodeClass: name, Subregions: []string{text}}})
+			return a.printTypes(o, s, typeList{rows: []typeRow{{Name: "tinav7.c4r8p1", NodeClass: name, Subregions: []string{text}}}})
 		},
 		"console": func(a *app, _ *output) error {
 			stages := []bootlog.Stage{{Name: "ready", Title: "node ready", State: bootlog.Failed}}

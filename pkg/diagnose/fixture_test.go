@@ -9,7 +9,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
@@ -32,7 +36,36 @@ func sleepless() *fleet.Snapshot {
 	}
 	s.Sources[fleet.SourceQuotas] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "ReadQuotas: 4 AccessDenied: not allowed (request 9f0c)"}
 	s.Quotas = nil
+	furnish(s)
 	return s
+}
+
+// furnish adds what only tables show: sizes, what pods request, and why a node is not consolidated.
+func furnish(s *fleet.Snapshot) {
+	s.NodeClasses[0].Spec.InstanceTypes = v1alpha1.InstanceTypes{
+		Generations: []int32{6, 7}, VCores: []int32{2, 4}, MemoryPerVCore: []int32{4}, Performances: []string{"high"},
+	}
+	s.NodeClasses[0].Status.Subnets = []v1alpha1.SubnetStatus{
+		{ID: "subnet-a", Subregion: "eu-west-2a"}, {ID: "subnet-b", Subregion: "eu-west-2b"},
+	}
+	for i := range s.Nodes {
+		s.Nodes[i].Status.Allocatable = corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
+		}
+	}
+	s.Usage = map[string]fleet.Usage{
+		"default-web11": {Pods: 17, MilliCPU: 2950, Memory: 4 << 30},
+		"default-2xk2p": {Pods: 3, MilliCPU: 250, Memory: 256 << 20},
+		"default-4xk2p": {Pods: 11, MilliCPU: 1000, Memory: 6 << 30},
+	}
+	s.Sources[fleet.SourceUsage] = fleet.SourceStatus{State: fleet.StateOK, Count: 31}
+	at := metav1.NewTime(now().Add(-7 * time.Minute))
+	s.Events = append(s.Events, corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Name: "default-web11.1", Namespace: "default", CreationTimestamp: at},
+		InvolvedObject: corev1.ObjectReference{Kind: "NodeClaim", Name: "default-web11"},
+		Reason:         "Unconsolidatable", Message: "Can't replace with a cheaper node", Type: corev1.EventTypeNormal,
+		Source: corev1.EventSource{Component: "karpenter"}, FirstTimestamp: at, LastTimestamp: at, Count: 1,
+	})
 }
 
 func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
