@@ -57,7 +57,7 @@ func TestConsolesOfReports(t *testing.T) {
 		path := filepath.Join("testdata", "cases", name+".json")
 		got := kpo(t, environment{utf8: true, columns: 400}, "console", "i-00000001", "--from", path)
 		if got.code != want.console || !strings.Contains(got.stdout, "("+want.cause+")\n") && want.cause != "" ||
-			strings.Contains(got.stdout, "√ nothing wrong on it") != (want.cause == "") {
+			strings.Contains(got.stdout, "no known error on the console") != (want.cause == "") {
 			t.Errorf("%s: console exits with %d, want %d and %q\n%s%s", name, got.code, want.console, want.cause, got.stdout, got.stderr)
 		}
 		if want.stage != "" && !standsAt(got.stdout, want.stage, want.cause) {
@@ -89,7 +89,7 @@ func TestConsolesOfReportsThatRecover(t *testing.T) {
 		}
 		path := recovered(t, name, c.recovery)
 		got := kpo(t, environment{utf8: true, columns: 400}, "console", "i-00000001", "--from", path)
-		if got.code != exitHealthy || !strings.Contains(got.stdout, "√ nothing wrong on it") {
+		if got.code != exitHealthy || !strings.Contains(got.stdout, "no known error on the console") {
 			t.Errorf("%s: console exits with %d\n%s", name, got.code, got.stdout)
 		}
 		got = kpo(t, environment{utf8: true, columns: 400}, "doctor", "--from", path)

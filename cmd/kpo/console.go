@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -259,13 +258,24 @@ func (a *app) printConsole(view consoleView, target string) {
 		fmt.Fprintf(a.streams.Out, "line    %s\n", render.Wrap(t.Text(cause.Text), t.Width, 8))
 		fmt.Fprintf(a.streams.Out, "remedy  %s\n", render.Wrap(t.Text(cause.Remedy), t.Width, 8))
 	case view.lives():
-		fmt.Fprintln(a.streams.Out, t.Line(render.MarkOK, "no known error on the console (VM "+cmp.Or(view.State, "state unknown")+")"))
+		fmt.Fprintln(a.streams.Out, noError(t, view.Report))
 	default:
 		fmt.Fprintln(a.streams.Out, t.Symbol(render.MarkUnknown)+" the console does not show why")
 	}
 	a.printNotes(t, view.Report)
 	fmt.Fprintf(a.streams.Out, "full log  kubectl kpo console %s --save FILE\n", target)
 	fmt.Fprintln(a.streams.Out, "          --grep error: errors only, -f: follow")
+}
+
+// noError is the verdict on a console without a cause. It is no tick while the boot is under way: a window that lacks the
+// start of the boot does not show that.
+func noError(t *render.Theme, report bootlog.Report) string {
+	for _, stage := range report.Stages {
+		if stage.State != bootlog.Done && !report.Truncated {
+			return t.Symbol(render.MarkPending) + " no known error on the console so far; the boot waits for: " + stage.Title
+		}
+	}
+	return t.Line(render.MarkOK, "no known error on the console")
 }
 
 // printState says whether the VM runs at all.

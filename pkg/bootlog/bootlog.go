@@ -67,6 +67,11 @@ type Finding struct {
 	explains Explains
 }
 
+// Passed reports whether the console shows that the boot has passed a stage.
+func (r Report) Passed(stage string) bool {
+	return slices.ContainsFunc(r.Stages, func(s Stage) bool { return s.Name == stage && s.State == Done })
+}
+
 // Cause returns the finding that explains best why the machine is not ready: none if nothing is wrong any more.
 func (r Report) Cause() (Finding, bool) {
 	return r.best(func(f Finding) bool { return !f.Over && !f.Minor && f.Severity >= Warning })

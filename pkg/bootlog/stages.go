@@ -41,6 +41,12 @@ type stage struct {
 	after       []string
 }
 
+// Names of the stages that others ask for.
+const (
+	StageHealthy  = healthy
+	StageServices = services
+)
+
 // Names of the stages.
 const (
 	kernel   = "kernel"

@@ -45,7 +45,7 @@ func furnish(s *fleet.Snapshot) {
 	s.NodeClasses[0].Spec.InstanceTypes = v1alpha1.InstanceTypes{
 		Generations: []int32{6, 7}, VCores: []int32{2, 4}, MemoryPerVCore: []int32{4}, Performances: []string{"high"},
 	}
-	s.NodeClasses[0].Status.Subnets = []v1alpha1.SubnetStatus{
+	s.NodeClasses[0].Status.Subnets = []v1alpha1.Subnet{
 		{ID: "subnet-a", Subregion: "eu-west-2a"}, {ID: "subnet-b", Subregion: "eu-west-2b"},
 	}
 	for i := range s.Nodes {

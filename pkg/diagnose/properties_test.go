@@ -58,7 +58,7 @@ func whatIsCertain() map[string][]string {
 		// Conditions of the NodeClaim and of the Node.
 		"KPO301": {"claim", "node"}, "KPO302": {"claim"}, "KPO304": {"claim"}, "KPO305": {"claim", "node"},
 		"KPO401": {"node"}, "KPO411": {"node"}, "KPO403": {"claim"}, "KPO404": {"claim", "event"},
-		"KPO408": {"event"}, "KPO409": {"claim"}, "KPO410": {"claim"},
+		"KPO408": {"event"}, "KPO409": {"claim"}, "KPO410": {"claim"}, "KPO413": {"event"},
 		// What blocks a drain by the rules of the eviction API.
 		"KPO501": {"pdb", "pod"}, "KPO502": {"pod"}, "KPO508": {"pdb", "pod"}, "KPO503": {"claim", "volumes"}, "KPO506": {"claim"},
 		"KPO603": {"workload"}, "KPO609": {"workload"},

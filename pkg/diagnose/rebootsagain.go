@@ -47,6 +47,9 @@ func rebootsAgain(w *World) Verdict {
 		}
 		if late {
 			f.Cause, f.Fix = services.Diagnosis, services.Remedy
+			if len(boots) == 0 {
+				f.Confidence = Likely // it may still end by itself, within the 70 minutes
+			}
 			f.Evidence = append(f.Evidence, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(services.Text))})
 		}
 		out.Findings = append(out.Findings, f)
@@ -74,5 +77,5 @@ func (w *World) lateServices(m fleet.Machine) (bootlog.Finding, bool) {
 		return bootlog.Finding{}, false
 	}
 	cause, bad := w.boots[m.VM.ID].Cause()
-	return cause, bad && cause.ID == "boot.services" && cause.At >= servicesPatience
+	return cause, bad && cause.Stage == bootlog.StageServices && cause.At >= servicesPatience
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 )
@@ -103,6 +104,7 @@ func neverRegistered(w *World) Verdict {
 		}
 		f := registering(m, "the NodeClaim is launched and no Node came of it")
 		f.Confidence, f.Fix = Possible, "read the console: the last stage that it shows is where the machine stands"
+		w.kubeletIsSilent(&f, m)
 		w.likeItsPeers(&f, m, booting)
 		if m.VM == nil {
 			if id, err := utils.ParseProviderID(m.Claim.Status.ProviderID); err == nil {
@@ -112,4 +114,21 @@ func neverRegistered(w *World) Verdict {
 		out.Findings = append(out.Findings, f)
 	}
 	return out
+}
+
+// kubeletIsSilent names what is left where the console shows a healthy kubelet and no error. A kubelet without a
+// certificate gives up after 5 minutes, and says so, only while the API server answers
+// (k8s.io/kubernetes cmd/kubelet/app/server.go, "the server is responsive").
+func (w *World) kubeletIsSilent(f *Finding, m fleet.Machine) {
+	if m.VM == nil {
+		return
+	}
+	report := w.boots[m.VM.ID]
+	if _, bad := report.Cause(); bad || !report.Passed(bootlog.StageHealthy) {
+		return
+	}
+	f.Cause = "the kubelet is healthy, and does not reach the API server or has no answer from it"
+	f.Fix = "open TCP 6443 from the security group of the nodes to that of the control plane, and compare " +
+		"cluster.controlPlane.endpoint of the worker config with the control plane"
+	f.Evidence = append(f.Evidence, Evidence{Source: "console", Text: m.VM.ID + " kubelet healthy, and no error after that"})
 }

@@ -149,8 +149,29 @@ func (g *gathering) suspects(ctx context.Context) {
 			draining = append(draining, m.Node.Name)
 		}
 	}
-	g.readConsoles(ctx, consoles)
+	g.readConsoles(ctx, append(consoles, booted(machines, g.s.TakenAt)...))
 	g.readPodsOf(ctx, draining)
+}
+
+// bootTimeout is how long Talos gives the services of a machine. Then it reboots, though its Node was Ready all the time.
+const bootTimeout = 70 * time.Minute
+
+// booted returns the VM of the newest Ready machine of each NodeClass, while its boot may still fail: what keeps one
+// service down keeps it down on all of the class. machines are sorted by age.
+func booted(machines []Machine, now time.Time) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, m := range slices.Backward(machines) {
+		if m.VM == nil || m.Claim == nil || m.Claim.Spec.NodeClassRef == nil || m.Phase() != PhaseRunning {
+			continue
+		}
+		class := m.Claim.Spec.NodeClassRef.Name
+		if age := now.Sub(m.VM.CreatedAt); !seen[class] && age < bootTimeout {
+			seen[class] = true
+			out = append(out, m.VM.ID)
+		}
+	}
+	return out
 }
 
 // confirm looks again, by ID, for VMs that NodeClaims name and that the listing before them lacked, and leaves out what
