@@ -15,12 +15,14 @@ func refuseNamespaces(flags *pflag.FlagSet) {
 	}
 }
 
-func checkNamespaces(flags *pflag.FlagSet) error {
+func checkNamespaces(flags *pflag.FlagSet, targets []string) error {
 	switch {
+	case flags.Changed("namespace") && len(targets) > 0:
+		return nil // a pod may be among them
 	case flags.Changed("namespace"):
 		return hint(
 			errors.New("-n does not apply: NodeClaims, Nodes and VMs have no namespace, and kpo reads the whole cluster"),
-			"leave -n out; name a pod as NAMESPACE/NAME",
+			"leave -n out, or name a pod of that namespace",
 		)
 	case flags.Changed("all-namespaces"):
 		return hint(errors.New("-A does not apply: kpo always reads all namespaces"), "leave -A out")

@@ -82,7 +82,7 @@ func TestSortByOfEveryTableTakesEachOfItsColumns(t *testing.T) {
 			}
 		}
 		got := kpo(t, environment{}, command, "--from", "/nonexistent", "--sort-by", "colour")
-		if got.code != exitTrouble || !strings.Contains(got.stderr, "no such column") || !strings.Contains(got.stderr, strings.Join(columns, ", ")) {
+		if got.code != exitUsage || !strings.Contains(got.stderr, "no such column") || !strings.Contains(got.stderr, strings.Join(columns, ", ")) {
 			t.Errorf("%s by colour: exit %d, %s", command, got.code, got.stderr)
 		}
 	}
@@ -91,7 +91,7 @@ func TestSortByOfEveryTableTakesEachOfItsColumns(t *testing.T) {
 func TestMistakesInFlagsCostNoReading(t *testing.T) {
 	for _, line := range []string{"nodes -o nosuch", "doctor -o nosuch", "version -o nosuch", "nodes -o jsonpath={", "doctor -n shop", "nodes -A"} {
 		got := kpo(t, environment{}, append(strings.Fields(line), "--from", "/nonexistent")...)
-		if got.code != exitTrouble || strings.Contains(got.stderr, "nonexistent") || !strings.Contains(got.stderr, "hint:") {
+		if got.code != exitUsage || strings.Contains(got.stderr, "nonexistent") || !strings.Contains(got.stderr, "hint:") {
 			t.Errorf("%q: exit %d, %s", line, got.code, got.stderr)
 		}
 	}

@@ -25,8 +25,8 @@ func newRoot(a *app, name string) *cobra.Command {
 		Long:  rootHelp(),
 		Args:  noArgs, SilenceUsage: true, SilenceErrors: true,
 		Version: version.Version,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return usage(errors.Join(checkNamespaces(cmd.Flags()), a.checkFlags()))
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			return usage(errors.Join(checkNamespaces(cmd.Flags(), args), a.checkFlags()))
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},

@@ -39,7 +39,7 @@ type Leftover struct {
 	NodeClaim string        `json:"nodeClaim,omitempty"`
 	// EURPerDay is what it costs without its volumes, where Priced says that this is known.
 	EURPerDay float64 `json:"eurPerDay"`
-	Priced    bool    `json:"priced"`
+	Priced    bool    `json:"-"`
 	Why       string  `json:"why"`
 }
 

@@ -35,7 +35,7 @@ func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
-		fmt.Fprintln(to, "> "+t.Text(p.Next))
+		fmt.Fprintln(to, "> "+t.Text(p.Next)+warning(p))
 	}
 	t.notChecked(to, r)
 	if r.Healthy() {
