@@ -4,10 +4,8 @@ package cloudprovider
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/awslabs/operatorpkg/status"
-	"github.com/jellydator/ttlcache/v3"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -17,11 +15,6 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
-)
-
-const (
-	// unsureFor is how long a launch whose outcome is unknown makes the next attempt look for its VM first.
-	unsureFor = 15 * time.Minute
 )
 
 // CloudProvider launches and deletes the VMs of NodeClaims.
@@ -34,12 +27,6 @@ type CloudProvider struct {
 	overlays *nodeoverlay.InstanceTypeStore
 	recorder events.Recorder
 	repairs  RepairTimes
-
-	// since is when this process first launched something: whatever is older may be the work of another one.
-	firstCreate sync.Once
-	since       time.Time
-
-	unsure *ttlcache.Cache[types.UID, bool]
 
 	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
 	quotas sync.Mutex
@@ -64,7 +51,6 @@ func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, over
 		overlays: overlays,
 		recorder: recorder,
 		repairs:  repairs,
-		unsure:   ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
 	}
 }
 

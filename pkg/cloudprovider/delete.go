@@ -31,7 +31,7 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 	case v.Leaving(), v.State == vm.StateUnknown:
 		// Unknown: no read has shown it yet. The next call, in 5 s, will know.
 		return nil
-	case !c.vms.IsOurs(v):
+	case !c.vms.Cluster().IsOurs(v):
 		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}

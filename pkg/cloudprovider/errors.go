@@ -86,8 +86,6 @@ func (a *attempt) refused(ctx context.Context, launch availability.Launch, err e
 		}
 		return cloudprovider.NewNodeClassNotReadyError(stableError{err})
 	default:
-		a.unsure.DeleteExpired() // NodeClaims that are gone are never asked for again
-		a.unsure.Set(a.claim.UID, true, 0)
 		return createError(err)
 	}
 }

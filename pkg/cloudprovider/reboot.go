@@ -75,7 +75,7 @@ func (c *CloudProvider) rebootable(ctx context.Context, claim *karpv1.NodeClaim)
 		return "", fmt.Errorf("rebooting VM %q: %w", id, err)
 	case v.State == vm.StateUnknown, v.State == vm.StatePending:
 		return "", fmt.Errorf("rebooting VM %q: it is %s", id, v.State)
-	case !c.vms.IsOurs(v):
+	case !c.vms.Cluster().IsOurs(v):
 		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not rebooted", id))
 		return "", cloudprovider.NewNodeRebootFailedError(fmt.Errorf("VM %q carries neither the tags nor the client token of this cluster", id))
 	case v.State != vm.StateRunning:

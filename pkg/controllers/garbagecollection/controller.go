@@ -65,15 +65,9 @@ func (c *Controller) Reconcile(ctx context.Context) (reconciler.Result, error) {
 }
 
 func (c *Controller) sweep(ctx context.Context) error {
-	if c.clock.Since(c.widened) > widely {
-		if err := c.vms.Widen(ctx); err != nil {
-			return err
-		}
-		c.widened = c.clock.Now()
-	}
 	// VMs before NodeClaims: a NodeClaim that is made between the two reads then has no VM in the list yet, instead of a
 	// VM having no NodeClaim.
-	vms, err := c.vms.List(ctx)
+	vms, err := c.list(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for leaked VMs: %w", err)
 	}
@@ -83,6 +77,18 @@ func (c *Controller) sweep(ctx context.Context) error {
 	}
 	ours := slices.DeleteFunc(claims.Items, func(claim karpv1.NodeClaim) bool { return !v1alpha1.IsOurs(&claim) })
 	return errors.Join(c.deleteVMs(ctx, vms, ours), c.deleteNodeClaims(ctx, ours))
+}
+
+// list returns the VMs of the cluster, from time to time also those that no tag shows.
+func (c *Controller) list(ctx context.Context) ([]vm.VM, error) {
+	if c.clock.Since(c.widened) <= widely {
+		return c.vms.List(ctx)
+	}
+	vms, err := c.vms.ListWidely(ctx)
+	if err == nil {
+		c.widened = c.clock.Now()
+	}
+	return vms, err
 }
 
 // deleteVMs deletes what was leaked in this sweep and the one before, some in each sweep.
@@ -155,7 +161,7 @@ func (c *Controller) suspects(vms []vm.VM, claims []karpv1.NodeClaim) []vm.VM {
 	for _, v := range vms {
 		isClaimed := func(claims func(vm.VM) bool) bool { return claims(v) }
 		old := !v.CreatedAt.IsZero() && c.clock.Since(v.CreatedAt) > minAge
-		if old && !v.Leaving() && c.vms.IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
+		if old && !v.Leaving() && c.vms.Cluster().IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
 			out = append(out, v)
 		}
 	}
