@@ -2,13 +2,10 @@
 package cloudprovider
 
 import (
-	"context"
 	"sync"
 
 	"github.com/awslabs/operatorpkg/status"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
 	"sigs.k8s.io/karpenter/pkg/events"
 
@@ -60,13 +57,4 @@ func (c *CloudProvider) Name() string { return "outscale" }
 // GetSupportedNodeClasses returns a new object at each call: core reads into it.
 func (c *CloudProvider) GetSupportedNodeClasses() []status.Object {
 	return []status.Object{&v1alpha1.OutscaleNodeClass{}}
-}
-
-// getNodeClass reads a NodeClass from the cache.
-func (c *CloudProvider) getNodeClass(ctx context.Context, ref *karpv1.NodeClassReference) (*v1alpha1.OutscaleNodeClass, error) {
-	nodeClass := &v1alpha1.OutscaleNodeClass{}
-	if err := c.kube.Get(ctx, types.NamespacedName{Name: ref.Name}, nodeClass); err != nil {
-		return nil, err
-	}
-	return nodeClass, nil
 }

@@ -222,7 +222,7 @@ func (c *CloudProvider) instanceTypes(ctx context.Context, nodePool string, node
 
 // request is one VM of one candidate.
 func (a *attempt) request(candidate candidate) (vm.Request, error) {
-	spec := a.nodeClass.Spec
+	spec, found := a.nodeClass.Spec, a.nodeClass.Status
 	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, a.claim.Spec.Taints...)
 	data, err := talos.Render(a.workerConfig, spec.Talos.Patches, talos.Node{
 		Hostname:       a.owner.NodeName,
@@ -237,9 +237,9 @@ func (a *attempt) request(candidate candidate) (vm.Request, error) {
 	return vm.Request{
 		Owner:            a.owner,
 		Type:             candidate.instanceType.Name,
-		ImageID:          spec.ImageID,
+		ImageID:          found.Image.ID,
 		SubnetID:         candidate.subnet.ID,
-		SecurityGroupIDs: spec.SecurityGroupIDs,
+		SecurityGroupIDs: found.SecurityGroupIDs(),
 		KeypairName:      spec.KeypairName,
 		Devices:          devices(a.nodeClass),
 		Tags:             spec.Tags,

@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/awslabs/operatorpkg/status"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 	"sigs.k8s.io/karpenter/pkg/events"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -23,30 +20,6 @@ import (
 
 // errNoPrices is for the time between a start and the first price catalogue that could be read.
 var errNoPrices = errors.New("no price catalogue could be read since the start of the controller")
-
-// readyNodeClass returns the NodeClass of a NodeClaim if its status is about its present spec. Create trusts that
-// status: it looks nothing up again.
-func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeClaim) (*v1alpha1.OutscaleNodeClass, error) {
-	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
-	switch {
-	case apierrors.IsNotFound(err), err == nil && !nodeClass.DeletionTimestamp.IsZero():
-		c.warn(claim, "NodeClassNotFound", fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
-		return nil, cloudprovider.NewInsufficientCapacityError(fmt.Errorf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
-	case err != nil:
-		return nil, cloudprovider.NewCreateError(err, "NodeClassUnreadable", "reading the OutscaleNodeClass failed")
-	}
-	ready := nodeClass.StatusConditions().Get(status.ConditionReady)
-	switch {
-	case ready.IsFalse():
-		c.warn(claim, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
-		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
-	case ready.IsUnknown():
-		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, nodeClass.Trouble()), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")
-	case ready.ObservedGeneration != nodeClass.Generation:
-		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q was changed and is not checked yet", nodeClass.Name))
-	}
-	return nodeClass, nil
-}
 
 // candidateError is a refusal that says nothing against the other candidates.
 type candidateError struct{ error }
