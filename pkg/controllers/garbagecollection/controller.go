@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -29,8 +30,6 @@ import (
 const (
 	// every is the pace of the sweeps.
 	every = time.Minute
-	// minAge is more than the 5 minutes that Karpenter gives a launch: a younger VM may be about to be adopted.
-	minAge = 6 * time.Minute
 	// widely is how often VMs are looked for that no tag shows.
 	widely = 5 * time.Minute
 	// bootAge is how old a NodeClaim must be before its VM is expected to be there.
@@ -145,23 +144,13 @@ func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeC
 	return errors.Join(failed...)
 }
 
-// suspects are old VMs that are proven to be ours and that no NodeClaim refers to: neither by provider ID nor, as long as
-// it has none, by UID. A NodeClaim that has another VM does not protect this one.
-func (c *Controller) suspects(vms []vm.VM, claims []karpv1.NodeClaim) []vm.VM {
-	wanted := map[string]bool{}
-	var launching []func(vm.VM) bool
-	for _, claim := range claims {
-		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
-			wanted[id] = true
-		} else {
-			launching = append(launching, c.vms.Cluster().Claims(string(claim.UID)))
-		}
-	}
+// suspects are the VMs that may be deleted, as far as one look shows.
+func (c *Controller) suspects(vms []vm.VM, all []karpv1.NodeClaim) []vm.VM {
+	cluster, now := c.vms.Cluster(), c.clock.Now()
+	claims := owner.ClaimsOf(cluster, all)
 	var out []vm.VM
 	for _, v := range vms {
-		isClaimed := func(claims func(vm.VM) bool) bool { return claims(v) }
-		old := !v.CreatedAt.IsZero() && c.clock.Since(v.CreatedAt) > minAge
-		if old && !v.Leaving() && c.vms.Cluster().IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
+		if owner.Judge(cluster, owner.Facts{VM: v, NodeClaim: claims.Of(v), Now: now}).MayDelete() {
 			out = append(out, v)
 		}
 	}
