@@ -11,6 +11,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -22,7 +23,7 @@ type CloudProvider struct {
 	vms      *vm.Provider
 	types    *instancetype.Provider
 	overlays *nodeoverlay.InstanceTypeStore
-	recorder events.Recorder
+	ledger   *ledger.Ledger
 	repairs  RepairTimes
 
 	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
@@ -46,7 +47,7 @@ func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, over
 		vms:      vms,
 		types:    instanceTypes,
 		overlays: overlays,
-		recorder: recorder,
+		ledger:   ledger.New(recorder),
 		repairs:  repairs,
 	}
 }

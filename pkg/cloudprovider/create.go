@@ -18,6 +18,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
@@ -175,9 +176,10 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 // launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon
 // as the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
 func (a *attempt) launched(ctx context.Context, launched vm.VM) {
-	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(a.claim),
-		"NodePool", klog.KRef("", a.claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", launched.ID,
-		"instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
+	a.ledger.Record(ctx, ledger.Decision{
+		Reason: ledger.Provisioned, Object: a.claim, Message: "launched VM",
+		VM: launched.ID, Type: launched.Type, Subregion: launched.Subregion,
+	})
 }
 
 // readSecrets reads what the machine config is made of, once for all candidates.
@@ -191,7 +193,7 @@ func (a *attempt) readSecrets(ctx context.Context) error {
 		return cloudprovider.NewNodeClassNotReadyError(err)
 	case apierrors.IsForbidden(err):
 		// As below: only the operator can change it. The NodeClass controller says what to change.
-		a.warn(a.claim, "WorkerConfigForbidden", err.Error())
+		a.warn(ctx, a.claim, ledger.WorkerConfigForbidden, err.Error())
 		return cloudprovider.NewNodeClassNotReadyError(err)
 	case err != nil:
 		return cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())
@@ -201,7 +203,7 @@ func (a *attempt) readSecrets(ctx context.Context) error {
 		switch {
 		case apierrors.IsForbidden(err), errors.Is(err, talos.ErrForeignToken):
 			// It will not get better by waiting, and a NodeClaim that waits stops all provisioning.
-			a.warn(a.claim, "BootstrapTokenFailed", err.Error())
+			a.warn(ctx, a.claim, ledger.BootstrapTokenFailed, err.Error())
 			return cloudprovider.NewNodeClassNotReadyError(err)
 		case err != nil:
 			return cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())

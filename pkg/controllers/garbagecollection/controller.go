@@ -11,8 +11,6 @@ import (
 
 	"github.com/awslabs/operatorpkg/reconciler"
 	"github.com/awslabs/operatorpkg/singleton"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	controllerruntime "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +20,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -42,7 +41,7 @@ type Controller struct {
 	kube     client.Writer
 	uncached client.Reader
 	vms      *vm.Provider
-	recorder events.Recorder
+	ledger   *ledger.Ledger
 	// seen are the VMs that looked leaked in the sweep before.
 	seen    map[string]bool
 	widened time.Time
@@ -50,7 +49,7 @@ type Controller struct {
 
 // NewController returns the controller. Uncached must read from the API server.
 func NewController(clk clock.Clock, kube client.Writer, uncached client.Reader, vms *vm.Provider, recorder events.Recorder) *Controller {
-	return &Controller{clock: clk, kube: kube, uncached: uncached, vms: vms, recorder: recorder, seen: map[string]bool{}}
+	return &Controller{clock: clk, kube: kube, uncached: uncached, vms: vms, ledger: ledger.New(recorder), seen: map[string]bool{}}
 }
 
 func (c *Controller) Name() string { return "vm.garbagecollection" }
@@ -110,8 +109,10 @@ func (c *Controller) deleteVMs(ctx context.Context, vms []vm.VM, claims []karpv1
 		}
 		allowed--
 		deletions.Inc()
-		log.FromContext(ctx).Info("deleted leaked VM", "vm-id", v.ID, "instance-type", v.Type, "subregion", v.Subregion,
-			"NodeClaim", klog.KRef("", v.Tags[vm.TagNodeClaim]), "NodePool", klog.KRef("", v.Tags[vm.TagNodePool]), "reason", "Leaked")
+		c.ledger.Record(ctx, ledger.Decision{
+			Reason: ledger.Leaked, NodeClaim: v.Tags[vm.TagNodeClaim], NodePool: v.Tags[vm.TagNodePool],
+			Message: "deleted leaked VM", VM: v.ID, Type: v.Type, Subregion: v.Subregion,
+		})
 	}
 	return errors.Join(failed...)
 }
@@ -135,11 +136,10 @@ func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeC
 			failed = append(failed, fmt.Errorf("deleting NodeClaim %q: %w", claim.Name, err))
 			continue
 		}
-		c.recorder.Publish(events.Event{
-			InvolvedObject: &claim, Type: corev1.EventTypeWarning, Reason: "VMGone",
-			Message: fmt.Sprintf("VM %s was terminated before its node registered", id), DedupeValues: []string{string(claim.UID)},
+		c.ledger.Record(ctx, ledger.Decision{
+			Reason: ledger.VMGone, Object: &claim, Message: "deleted NodeClaim whose VM is gone", VM: id,
+			Event: fmt.Sprintf("VM %s was terminated before its node registered", id),
 		})
-		log.FromContext(ctx).Info("deleted NodeClaim whose VM is gone", "NodeClaim", klog.KObj(&claim), "vm-id", id, "reason", "VMGone")
 	}
 	return errors.Join(failed...)
 }
