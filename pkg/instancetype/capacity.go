@@ -17,8 +17,6 @@ const (
 	gib = 1 << 30
 	// talosPartitions is what Talos keeps of the root volume: EFI, BIOS, BOOT, META and STATE.
 	talosPartitions = 2202 * mib
-	// DefaultRootGiB is the size of the root volume where the NodeClass does not say.
-	DefaultRootGiB = v1alpha1.DefaultRootGiB
 )
 
 // capacity is what a node of the type will have, on the low side: a node that turns out larger wastes a little, one

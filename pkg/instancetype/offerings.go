@@ -141,15 +141,12 @@ const (
 
 // attachable returns how many volumes pods can have on a node: what a VM takes, less the volumes that the NodeClass gives it.
 func attachable(nodeClass *v1alpha1.OutscaleNodeClass) int {
-	own := map[string]bool{RootDevice: true}
+	own := map[string]bool{v1alpha1.RootDevice: true}
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
 		own[mapping.DeviceName] = true
 	}
 	return max(0, volumesPerVM-len(own))
 }
-
-// RootDevice is the device name of the root volume of every image.
-const RootDevice = v1alpha1.RootDevice
 
 type volume struct {
 	kind          string
@@ -158,11 +155,11 @@ type volume struct {
 
 func rootVolume(nodeClass *v1alpha1.OutscaleNodeClass) volume {
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
-		if mapping.DeviceName == RootDevice && mapping.BSU.VolumeSize > 0 {
+		if mapping.DeviceName == v1alpha1.RootDevice && mapping.BSU.VolumeSize > 0 {
 			return volume{mapping.BSU.VolumeType, int(mapping.BSU.VolumeSize), int(mapping.BSU.IOPS)}
 		}
 	}
-	return volume{kind: "gp2", sizeGiB: DefaultRootGiB}
+	return volume{kind: v1alpha1.DefaultVolumeType, sizeGiB: v1alpha1.DefaultRootGiB}
 }
 
 // RootGiB is the size of the root volume of a NodeClass.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 )
 
@@ -26,16 +25,16 @@ func (c *Controller) resolveImage(ctx context.Context, nodeClass *v1alpha1.Outsc
 	}
 	nodeClass.Status.Image = &v1alpha1.Image{ID: image.ID, Name: image.Name, TalosVersion: image.TalosVersion}
 	for i, mapping := range nodeClass.Spec.BlockDeviceMappings {
-		if mapping.DeviceName == instancetype.RootDevice && mapping.BSU.VolumeSize > 0 && mapping.BSU.VolumeSize < image.RootGiB {
+		if mapping.DeviceName == v1alpha1.RootDevice && mapping.BSU.VolumeSize > 0 && mapping.BSU.VolumeSize < image.RootGiB {
 			conditions.SetFalse(v1alpha1.ConditionImageReady, "RootTooSmall", fmt.Sprintf(
 				"spec.blockDeviceMappings[%d].bsu.volumeSize: %d GiB is less than the %d GiB of image %s", i, mapping.BSU.VolumeSize, image.RootGiB, image.ID))
 			return nil
 		}
 	}
-	if len(nodeClass.Spec.BlockDeviceMappings) == 0 && image.RootGiB > instancetype.DefaultRootGiB {
+	if len(nodeClass.Spec.BlockDeviceMappings) == 0 && image.RootGiB > v1alpha1.DefaultRootGiB {
 		conditions.SetFalse(v1alpha1.ConditionImageReady, "RootTooSmall", fmt.Sprintf(
 			"spec.blockDeviceMappings: the default root volume of %d GiB is less than the %d GiB of image %s: add %s with a larger volumeSize",
-			instancetype.DefaultRootGiB, image.RootGiB, image.ID, instancetype.RootDevice))
+			v1alpha1.DefaultRootGiB, image.RootGiB, image.ID, v1alpha1.RootDevice))
 		return nil
 	}
 	conditions.SetTrue(v1alpha1.ConditionImageReady)
