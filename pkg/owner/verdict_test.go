@@ -13,19 +13,20 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-var (
-	judged = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	home   = vm.Cluster{Name: "prod", ID: "prod-id", UID: "uid-1"}
-	// twin has the name of home, as a cluster that was made anew does.
-	twin = vm.Cluster{Name: "prod", ID: "prod-id", UID: "uid-2"}
-	lost = vm.Owner{NodeClaim: "default-a", NodeClaimUID: "claim-1"}
-)
+func judged() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+func home() vm.Cluster { return vm.Cluster{Name: "prod", ID: "prod-id", UID: "uid-1"} }
+
+// twin has the name of home, as a cluster that was made anew does.
+func twin() vm.Cluster { return vm.Cluster{Name: "prod", ID: "prod-id", UID: "uid-2"} }
+
+func lost() vm.Owner { return vm.Owner{NodeClaim: "default-a", NodeClaimUID: "claim-1"} }
 
 // leaked is a VM of ours that may be deleted: each case changes one fact of it.
 func leaked(edits ...func(*owner.Facts)) owner.Facts {
-	f := owner.Facts{Now: judged, VM: vm.VM{
-		ID: "i-00000001", State: vm.StateRunning, Tags: home.Tags(lost, nil),
-		ClientToken: home.Token(lost, "tinav6.c2r4p2", "subnet-1"), CreatedAt: judged.Add(-time.Hour),
+	f := owner.Facts{Now: judged(), VM: vm.VM{
+		ID: "i-00000001", State: vm.StateRunning, Tags: home().Tags(lost(), nil),
+		ClientToken: home().Token(lost(), "tinav6.c2r4p2", "subnet-1"), CreatedAt: judged().Add(-time.Hour),
 	}}
 	for _, edit := range edits {
 		edit(&f)
@@ -33,13 +34,15 @@ func leaked(edits ...func(*owner.Facts)) owner.Facts {
 	return f
 }
 
-func untag(f *owner.Facts)              { f.VM.Tags = nil }
-func loseToken(f *owner.Facts)          { f.VM.ClientToken = "" }
-func retag(f *owner.Facts)              { f.VM.Tags = twin.Tags(lost, nil) }
-func foreignToken(f *owner.Facts)       { f.VM.ClientToken = twin.Token(lost, "tinav6.c2r4p2", "subnet-1") }
+func untag(f *owner.Facts)     { f.VM.Tags = nil }
+func loseToken(f *owner.Facts) { f.VM.ClientToken = "" }
+func retag(f *owner.Facts)     { f.VM.Tags = twin().Tags(lost(), nil) }
+func foreignToken(f *owner.Facts) {
+	f.VM.ClientToken = twin().Token(lost(), "tinav6.c2r4p2", "subnet-1")
+}
 func state(s string) func(*owner.Facts) { return func(f *owner.Facts) { f.VM.State = s } }
 func aged(d time.Duration) func(*owner.Facts) {
-	return func(f *owner.Facts) { f.VM.CreatedAt = judged.Add(-d) }
+	return func(f *owner.Facts) { f.VM.CreatedAt = judged().Add(-d) }
 }
 
 func TestJudgement(t *testing.T) {
@@ -83,7 +86,7 @@ func TestJudgement(t *testing.T) {
 		"protected":                 {leaked(protected), owner.Ours, owner.Protected, "DeletionProtection"},
 		"protected and young":       {leaked(protected, aged(time.Minute)), owner.Ours, owner.Young, "adopted"},
 	} {
-		got := owner.Judge(home, tt.facts)
+		got := owner.Judge(home(), tt.facts)
 		if got.Whose != tt.whose || got.Keep != tt.keep || !strings.Contains(got.Why, tt.why) {
 			t.Errorf("%s: %+v, want %s, keep %q, because of %q", name, got, tt.whose, tt.keep, tt.why)
 		}
@@ -108,7 +111,7 @@ func protected(f *owner.Facts) { f.Protected = true }
 
 // A kpo that could not read kube-system compares the empty UID with tags that are not there.
 func TestAClusterWithoutUIDOwnsNothing(t *testing.T) {
-	nameless := home
+	nameless := home()
 	nameless.UID = ""
 	for name, f := range map[string]owner.Facts{
 		"tags of no UID": leaked(loseToken, without(vm.TagClusterUID)),
@@ -140,7 +143,7 @@ func TestANodeClaimWantsItsVMOrTheOneThatItMayAdopt(t *testing.T) {
 		// Two VMs were launched for it, and it has the other one.
 		"has another VM": {claim("a", "claim-1", "aws:///eu-west-2a/i-00000002"), v, ""},
 	} {
-		if got := owner.ClaimsOf(home, []karpv1.NodeClaim{tt.claim}).Of(tt.v); got != tt.want {
+		if got := owner.ClaimsOf(home(), []karpv1.NodeClaim{tt.claim}).Of(tt.v); got != tt.want {
 			t.Errorf("%s: NodeClaim %q, want %q", name, got, tt.want)
 		}
 	}
