@@ -8,7 +8,6 @@ require (
 	github.com/charmbracelet/lipgloss v1.1.0
 	github.com/getkin/kin-openapi v0.133.0
 	github.com/google/go-cmp v0.7.0
-	github.com/jellydator/ttlcache/v3 v3.4.0
 	github.com/muesli/termenv v0.16.0
 	github.com/outscale/osc-sdk-go/v2 v2.35.0
 	github.com/prometheus/client_golang v1.23.2

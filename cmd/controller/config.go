@@ -16,10 +16,10 @@ import (
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 // config is everything that the environment and the flags decide, besides core's own options.
@@ -30,7 +30,7 @@ type config struct {
 	api                    oapi.Options
 	vm                     vm.Options
 	repairs                cloudprovider.RepairTimes
-	instanceTypes          []instancetype.Type
+	instanceTypes          []vmtype.Type
 
 	// keepPrices is the ConfigMap that keeps prices over a restart; without a name none does.
 	keepPrices types.NamespacedName
@@ -102,7 +102,7 @@ func (c *config) check() error {
 	if c.instanceTypesFile != "" {
 		content, err := os.ReadFile(c.instanceTypesFile)
 		if err == nil {
-			c.instanceTypes, err = instancetype.ParseStatic(content)
+			c.instanceTypes, err = vmtype.ParseStatic(content)
 		}
 		if err != nil {
 			c.invalid = append(c.invalid, fmt.Errorf("--instance-types-file: %w", err))

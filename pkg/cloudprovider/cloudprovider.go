@@ -2,26 +2,17 @@
 package cloudprovider
 
 import (
-	"context"
 	"sync"
-	"time"
 
 	"github.com/awslabs/operatorpkg/status"
-	"github.com/jellydator/ttlcache/v3"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
-)
-
-const (
-	// unsureFor is how long a launch whose outcome is unknown makes the next attempt look for its VM first.
-	unsureFor = 15 * time.Minute
 )
 
 // CloudProvider launches and deletes the VMs of NodeClaims.
@@ -32,14 +23,8 @@ type CloudProvider struct {
 	vms      *vm.Provider
 	types    *instancetype.Provider
 	overlays *nodeoverlay.InstanceTypeStore
-	recorder events.Recorder
+	ledger   *ledger.Ledger
 	repairs  RepairTimes
-
-	// since is when this process first launched something: whatever is older may be the work of another one.
-	firstCreate sync.Once
-	since       time.Time
-
-	unsure *ttlcache.Cache[types.UID, bool]
 
 	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
 	quotas sync.Mutex
@@ -62,9 +47,8 @@ func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, over
 		vms:      vms,
 		types:    instanceTypes,
 		overlays: overlays,
-		recorder: recorder,
+		ledger:   ledger.New(recorder),
 		repairs:  repairs,
-		unsure:   ttlcache.New(ttlcache.WithTTL[types.UID, bool](unsureFor), ttlcache.WithDisableTouchOnHit[types.UID, bool]()),
 	}
 }
 
@@ -74,13 +58,4 @@ func (c *CloudProvider) Name() string { return "outscale" }
 // GetSupportedNodeClasses returns a new object at each call: core reads into it.
 func (c *CloudProvider) GetSupportedNodeClasses() []status.Object {
 	return []status.Object{&v1alpha1.OutscaleNodeClass{}}
-}
-
-// getNodeClass reads a NodeClass from the cache.
-func (c *CloudProvider) getNodeClass(ctx context.Context, ref *karpv1.NodeClassReference) (*v1alpha1.OutscaleNodeClass, error) {
-	nodeClass := &v1alpha1.OutscaleNodeClass{}
-	if err := c.kube.Get(ctx, types.NamespacedName{Name: ref.Name}, nodeClass); err != nil {
-		return nil, err
-	}
-	return nodeClass, nil
 }

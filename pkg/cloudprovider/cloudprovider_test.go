@@ -47,6 +47,7 @@ func newWorld(t *testing.T, region *oapitest.Region, edit func(*v1alpha1.Outscal
 	w.nodeClass = readyNodeClass(region)
 	if edit != nil {
 		edit(w.nodeClass)
+		resolve(w.nodeClass)
 	}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme.Scheme).
 		WithObjects(w.nodeClass, workerconfig.Secret(t)).WithStatusSubresource(w.nodeClass).Build()
@@ -87,10 +88,20 @@ func readyNodeClass(region *oapitest.Region) *v1alpha1.OutscaleNodeClass {
 		nodeClass.Spec.SubnetIDs = append(nodeClass.Spec.SubnetIDs, subnet.ID)
 		nodeClass.Status.Subnets = append(nodeClass.Status.Subnets, v1alpha1.Subnet{ID: subnet.ID, Subregion: subnet.Subregion})
 	}
+	resolve(nodeClass)
 	for _, condition := range nodeClass.StatusConditions().List() {
 		nodeClass.StatusConditions().SetTrue(condition.Type)
 	}
 	return nodeClass
+}
+
+// resolve writes into the status what the controller would find of the spec.
+func resolve(nodeClass *v1alpha1.OutscaleNodeClass) {
+	nodeClass.Status.Image = &v1alpha1.Image{ID: nodeClass.Spec.ImageID}
+	nodeClass.Status.SecurityGroups = nil
+	for _, id := range nodeClass.Spec.SecurityGroupIDs {
+		nodeClass.Status.SecurityGroups = append(nodeClass.Status.SecurityGroups, v1alpha1.SecurityGroup{ID: id})
+	}
 }
 
 // ctx carries core's options, as the operator's does.

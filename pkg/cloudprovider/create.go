@@ -18,6 +18,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/talos"
@@ -39,47 +40,52 @@ func (c *CloudProvider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*k
 		return nil, cloudprovider.NewCreateError(err, "InstanceTypesFailed", "listing instance types failed: "+err.Error())
 	}
 	candidates := rank(claim, nodeClass, instanceTypes)
-	launched, err := c.adopt(ctx, claim, nodeClass)
+	a := &attempt{CloudProvider: c, claim: claim, nodeClass: nodeClass, owner: owner.Of(claim, nodeClass, "")}
+	launched, err := a.adopt(ctx)
 	if errors.Is(err, vm.ErrNotFound) {
-		launched, err = c.launch(ctx, claim, nodeClass, candidates)
+		launched, err = a.launch(ctx, candidates)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nodeClaimFor(claim, nodeClass, launched, c.typeOf(launched, nodeClass, instanceTypes)), nil
+	return a.nodeClaim(launched, c.typeOf(launched, nodeClass, instanceTypes)), nil
 }
 
-// adopt returns the VM that an earlier attempt launched: by a process that was killed, or by a call without an answer.
-//
-// Tags find it, except where they were lost. So a NodeClaim that is older than the first Create of this process, or whose
-// last attempt ended without a clear answer, is looked for among all VMs of the account.
-func (c *CloudProvider) adopt(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass) (vm.VM, error) {
-	c.firstCreate.Do(func() { c.since = time.Now() })
-	if c.unsure.Has(claim.UID) || claim.CreationTimestamp.Time.Before(c.since) {
-		if err := c.vms.Widen(ctx); err != nil {
-			return vm.VM{}, createError(err)
-		}
-	}
-	found, err := c.vms.Find(ctx, owner.Of(claim, nodeClass, ""))
+// attempt is one Create.
+type attempt struct {
+	*CloudProvider
+	claim     *karpv1.NodeClaim
+	nodeClass *v1alpha1.OutscaleNodeClass
+	// owner is the NodeClaim as the VM will name it.
+	owner vm.Owner
+	tries int
+
+	workerConfig []byte
+	token        string
+}
+
+// adopt returns the VM that an earlier attempt launched.
+func (a *attempt) adopt(ctx context.Context) (vm.VM, error) {
+	found, err := a.vms.Adopt(ctx, a.owner, a.claim.CreationTimestamp.Time)
 	switch {
 	case errors.Is(err, vm.ErrNotFound):
 		return vm.VM{}, err
 	case err != nil:
 		return vm.VM{}, createError(err)
 	}
-	log.FromContext(ctx).Info("adopted the VM of an earlier attempt", "NodeClaim", klog.KObj(claim), "vm-id", found.ID, "instance-type", found.Type, "subregion", found.Subregion)
+	log.FromContext(ctx).Info("adopted the VM of an earlier attempt", "NodeClaim", klog.KObj(a.claim),
+		"vm-id", found.ID, "instance-type", found.Type, "subregion", found.Subregion)
 	return found, nil
 }
 
 // launch tries the candidates from the cheapest on.
-func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidates []candidate) (vm.VM, error) {
-	if c.awaitPrices(candidates) {
+func (a *attempt) launch(ctx context.Context, candidates []candidate) (vm.VM, error) {
+	if a.awaitPrices(candidates) {
 		return vm.VM{}, cloudprovider.NewCreateError(errNoPrices, "PricesUnavailable", errNoPrices.Error())
 	}
-	if err := c.classRefused(nodeClass); err != nil {
+	if err := a.classRefused(); err != nil {
 		return vm.VM{}, err
 	}
-	a := &attempt{CloudProvider: c, claim: claim, nodeClass: nodeClass}
 	refused := errNothingFits
 	for _, candidate := range candidates {
 		if !candidate.available {
@@ -88,7 +94,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 		launched, err := a.try(ctx, candidate)
 		switch {
 		case err == nil:
-			c.launched(ctx, claim, launched)
+			a.launched(ctx, launched)
 			return launched, nil
 		case errors.Is(err, availability.ErrRefused):
 			continue // by this loop itself, or for another NodeClaim, since the list was made
@@ -102,7 +108,7 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 			break
 		}
 	}
-	if err := c.classRefused(nodeClass); err != nil { // meanwhile, for another NodeClaim
+	if err := a.classRefused(); err != nil { // meanwhile, for another NodeClaim
 		return vm.VM{}, err
 	}
 	if oapi.MissingResource(refused) != "" {
@@ -112,23 +118,12 @@ func (c *CloudProvider) launch(ctx context.Context, claim *karpv1.NodeClaim, nod
 }
 
 // classRefused is the error for a NodeClass whose launches are refused at the moment, whatever the candidate.
-func (c *CloudProvider) classRefused(nodeClass *v1alpha1.OutscaleNodeClass) error {
-	why, until := c.types.Refusals().OfClass(instancetype.Class(nodeClass))
+func (a *attempt) classRefused() error {
+	why, until := a.types.Refusals().OfClass(instancetype.Class(a.nodeClass))
 	if !time.Now().Before(until) {
 		return nil
 	}
-	return cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("launches of OutscaleNodeClass %q are refused: %s", nodeClass.Name, why))
-}
-
-// attempt is one Create that launches.
-type attempt struct {
-	*CloudProvider
-	claim     *karpv1.NodeClaim
-	nodeClass *v1alpha1.OutscaleNodeClass
-	tries     int
-
-	workerConfig []byte
-	token        string
+	return cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("launches of OutscaleNodeClass %q are refused: %s", a.nodeClass.Name, why))
 }
 
 // try launches one candidate when its turn has come. What Outscale refuses is remembered before the next launch of its
@@ -142,7 +137,7 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 	if err := a.readSecrets(ctx); err != nil {
 		return vm.VM{}, err
 	}
-	request, err := launchRequest(a.claim, a.nodeClass, candidate, a.workerConfig, a.token)
+	request, err := a.request(candidate)
 	if err != nil {
 		return vm.VM{}, cloudprovider.NewNodeClassNotReadyError(err)
 	}
@@ -180,11 +175,11 @@ func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
 
 // launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon
 // as the NodeClaim has its provider ID, which Create must not hold back for a call that can fail.
-func (c *CloudProvider) launched(ctx context.Context, claim *karpv1.NodeClaim, launched vm.VM) {
-	c.unsure.Delete(claim.UID)
-	log.FromContext(ctx).Info("launched VM", "NodeClaim", klog.KObj(claim),
-		"NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", launched.ID,
-		"instance-type", launched.Type, "subregion", launched.Subregion, "reason", "Provisioned")
+func (a *attempt) launched(ctx context.Context, launched vm.VM) {
+	a.ledger.Record(ctx, ledger.Decision{
+		Reason: ledger.Provisioned, Object: a.claim, Message: "launched VM",
+		VM: launched.ID, Type: launched.Type, Subregion: launched.Subregion,
+	})
 }
 
 // readSecrets reads what the machine config is made of, once for all candidates.
@@ -198,7 +193,7 @@ func (a *attempt) readSecrets(ctx context.Context) error {
 		return cloudprovider.NewNodeClassNotReadyError(err)
 	case apierrors.IsForbidden(err):
 		// As below: only the operator can change it. The NodeClass controller says what to change.
-		a.warn(a.claim, "WorkerConfigForbidden", err.Error())
+		a.warn(ctx, a.claim, ledger.WorkerConfigForbidden, err.Error())
 		return cloudprovider.NewNodeClassNotReadyError(err)
 	case err != nil:
 		return cloudprovider.NewCreateError(err, "WorkerConfigUnreadable", err.Error())
@@ -208,7 +203,7 @@ func (a *attempt) readSecrets(ctx context.Context) error {
 		switch {
 		case apierrors.IsForbidden(err), errors.Is(err, talos.ErrForeignToken):
 			// It will not get better by waiting, and a NodeClaim that waits stops all provisioning.
-			a.warn(a.claim, "BootstrapTokenFailed", err.Error())
+			a.warn(ctx, a.claim, ledger.BootstrapTokenFailed, err.Error())
 			return cloudprovider.NewNodeClassNotReadyError(err)
 		case err != nil:
 			return cloudprovider.NewCreateError(err, "BootstrapTokenFailed", err.Error())
@@ -227,34 +222,34 @@ func (c *CloudProvider) instanceTypes(ctx context.Context, nodePool string, node
 	return list, nil
 }
 
-// launchRequest is one VM of one candidate.
-func launchRequest(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, candidate candidate, workerConfig []byte, token string) (vm.Request, error) {
-	whose := owner.Of(claim, nodeClass, "")
-	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, claim.Spec.Taints...)
-	data, err := talos.Render(workerConfig, nodeClass.Spec.Talos.Patches, talos.Node{
-		Hostname:       whose.NodeName,
-		Labels:         labels(claim, candidate.instanceType, candidate.subnet.Subregion),
-		Taints:         append(taints, claim.Spec.StartupTaints...),
-		BootstrapToken: token,
-		Kubelet:        nodeClass.Spec.Kubelet.WithDefaults(),
+// request is one VM of one candidate.
+func (a *attempt) request(candidate candidate) (vm.Request, error) {
+	spec, found := a.nodeClass.Spec, a.nodeClass.Status
+	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, a.claim.Spec.Taints...)
+	data, err := talos.Render(a.workerConfig, spec.Talos.Patches, talos.Node{
+		Hostname:       a.owner.NodeName,
+		Labels:         labels(a.claim, candidate.instanceType, candidate.subnet.Subregion),
+		Taints:         append(taints, a.claim.Spec.StartupTaints...),
+		BootstrapToken: a.token,
+		Kubelet:        spec.Kubelet.WithDefaults(),
 	})
 	if err != nil {
 		return vm.Request{}, fmt.Errorf("rendering the machine config: %w", err)
 	}
 	return vm.Request{
-		Owner:            whose,
+		Owner:            a.owner,
 		Type:             candidate.instanceType.Name,
-		ImageID:          nodeClass.Spec.ImageID,
+		ImageID:          found.Image.ID,
 		SubnetID:         candidate.subnet.ID,
-		SecurityGroupIDs: nodeClass.Spec.SecurityGroupIDs,
-		KeypairName:      nodeClass.Spec.KeypairName,
-		Devices:          devices(nodeClass),
-		Tags:             nodeClass.Spec.Tags,
+		SecurityGroupIDs: found.SecurityGroupIDs(),
+		KeypairName:      spec.KeypairName,
+		Devices:          devices(a.nodeClass),
+		Tags:             spec.Tags,
 		UserData:         data,
 	}, nil
 }
 
-// devices are the volumes of the NodeClass, or a root that is neither slow nor too small.
+// devices returns the volumes of the NodeClass, or its default root volume.
 func devices(nodeClass *v1alpha1.OutscaleNodeClass) []vm.Device {
 	var out []vm.Device
 	for _, mapping := range nodeClass.Spec.Volumes() {

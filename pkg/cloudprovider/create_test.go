@@ -323,10 +323,7 @@ func TestAnAdoptedVMOfAnotherImageHasDrifted(t *testing.T) {
 	if _, err := w.Create(ctx(t), node); err != nil {
 		t.Fatal(err)
 	}
-	w.nodeClass.Spec.ImageID = w.region.Fixture().OldImageID
-	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
-		t.Fatal(err)
-	}
+	w.edit(t, func(s *v1alpha1.OutscaleNodeClassSpec) { s.ImageID = w.region.Fixture().OldImageID })
 	w.restart(t)
 	adopted, err := w.Create(ctx(t), node)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -31,18 +32,18 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 	case v.Leaving(), v.State == vm.StateUnknown:
 		// Unknown: no read has shown it yet. The next call, in 5 s, will know.
 		return nil
-	case !c.vms.IsOurs(v):
-		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
+	case !c.vms.Cluster().IsOurs(v):
+		c.warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}
 	err = c.vms.Delete(ctx, id)
 	if errors.Is(err, vm.ErrProtected) {
 		// Each try is refused until somebody acts.
-		c.warn(claim, "VMProtected", fmt.Sprintf("VM %s is not deleted: %v", id, vm.ErrProtected))
+		c.warn(ctx, claim, ledger.VMProtected, fmt.Sprintf("VM %s is not deleted: %v", id, vm.ErrProtected))
 	}
 	if err != nil && !errors.Is(err, vm.ErrNotFound) {
 		return err
 	}
-	log.FromContext(ctx).Info("deleted VM", "NodeClaim", klog.KObj(claim), "NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", "NodeClaimDeleted")
+	c.ledger.Record(ctx, ledger.Decision{Reason: ledger.NodeClaimDeleted, Object: claim, Message: "deleted VM", VM: id})
 	return nil
 }

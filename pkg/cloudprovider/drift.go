@@ -35,7 +35,10 @@ func (c *CloudProvider) IsDrifted(ctx context.Context, claim *karpv1.NodeClaim) 
 	if ready := nodeClass.StatusConditions().Get(status.ConditionReady); !ready.IsTrue() || ready.ObservedGeneration != nodeClass.Generation {
 		return "", nil
 	}
-	if claim.Status.ImageID != "" && claim.Status.ImageID != nodeClass.Spec.ImageID {
+	if !nodeClass.IsResolved() {
+		return "", nil // what another release checked says nothing of the image
+	}
+	if claim.Status.ImageID != "" && claim.Status.ImageID != nodeClass.Status.Image.ID {
 		return imageDrifted, nil
 	}
 	launched, ok := claim.Annotations[v1alpha1.AnnotationHash]

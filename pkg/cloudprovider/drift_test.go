@@ -134,7 +134,13 @@ func TestANodeClassWithoutSubnetsHasAnErrorAndNoInstanceTypes(t *testing.T) {
 func (w *world) edit(t *testing.T, edit func(*v1alpha1.OutscaleNodeClassSpec)) {
 	t.Helper()
 	edit(&w.nodeClass.Spec)
+	resolve(w.nodeClass)
+	status := w.nodeClass.Status
 	if err := w.kube.Update(ctx(t), w.nodeClass); err != nil {
+		t.Fatal(err)
+	}
+	w.nodeClass.Status = status
+	if err := w.kube.Status().Update(ctx(t), w.nodeClass); err != nil {
 		t.Fatal(err)
 	}
 }

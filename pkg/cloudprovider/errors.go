@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/awslabs/operatorpkg/status"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
-	"sigs.k8s.io/karpenter/pkg/events"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -24,80 +21,119 @@ import (
 // errNoPrices is for the time between a start and the first price catalogue that could be read.
 var errNoPrices = errors.New("no price catalogue could be read since the start of the controller")
 
-// readyNodeClass returns the NodeClass of a NodeClaim if its status is about its present spec. Create trusts that
-// status: it looks nothing up again.
-func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeClaim) (*v1alpha1.OutscaleNodeClass, error) {
-	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
-	switch {
-	case apierrors.IsNotFound(err), err == nil && !nodeClass.DeletionTimestamp.IsZero():
-		c.warn(claim, "NodeClassNotFound", fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
-		return nil, cloudprovider.NewInsufficientCapacityError(fmt.Errorf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
-	case err != nil:
-		return nil, cloudprovider.NewCreateError(err, "NodeClassUnreadable", "reading the OutscaleNodeClass failed")
-	}
-	ready := nodeClass.StatusConditions().Get(status.ConditionReady)
-	switch {
-	case ready.IsFalse():
-		c.warn(claim, "NodeClassNotReady", fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
-		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
-	case ready.IsUnknown():
-		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, nodeClass.Trouble()), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")
-	case ready.ObservedGeneration != nodeClass.Generation:
-		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q was changed and is not checked yet", nodeClass.Name))
-	}
-	return nodeClass, nil
-}
-
 // candidateError is a refusal that says nothing against the other candidates.
 type candidateError struct{ error }
 
 func (e candidateError) Unwrap() error { return e.error }
 
-// refused charges a refused launch to the one that is at fault, and decides what it means for the NodeClaim: try the next
-// candidate, or give up with an error of Karpenter's.
-func (a *attempt) refused(ctx context.Context, launch availability.Launch, err error) error {
-	switch {
-	case oapi.IsCapacity(err):
-		a.charge(ctx, availability.Blame{Type: launch.Type, Subregion: launch.Subregion}, launch, "SoldOut", err)
-		return candidateError{err}
-	case oapi.IsUnknownVMType(err):
-		a.charge(ctx, availability.Blame{Type: launch.Type}, launch, "UnknownType", err)
-		return candidateError{err}
-	case oapi.IsSubnetFull(err):
-		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetFull", err)
-		a.warn(a.claim, "SubnetFull", fmt.Sprintf("subnet %s has no free address", launch.Subnet), launch.Subnet)
-		return candidateError{err}
-	case oapi.MissingResource(err) == oapi.MissingSubnet:
-		a.charge(ctx, availability.Blame{Subnet: launch.Subnet}, launch, "SubnetNotFound", err)
-		return candidateError{err}
-	case oapi.IsQuota(err):
-		a.quotaReached(ctx, launch, err)
-		return candidateError{err}
-	case errors.Is(err, vm.ErrNotFound):
-		return cloudprovider.NewInsufficientCapacityError(stableError{err})
-	case oapi.IsConflict(err):
-		return createError(err)
-	case errors.Is(err, vm.ErrUserDataTooLong), oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err):
+// verdict is what one kind of refusal means.
+type verdict struct {
+	kind   func(error) bool
+	reason ledger.Reason
+	// blame is the launch's part that is at fault, and that nothing is launched of for a while.
+	blame func(availability.Launch) availability.Blame
+	// event is the text of a warning, and what tells it from others of the reason.
+	event func(launch availability.Launch, err error) (text, about string)
+	// note takes the place of blame and event where they depend on more than the error.
+	note func(a *attempt, ctx context.Context, launch availability.Launch, err error)
+	// answer is the error of Create: try the next candidate, or give up with an error of Karpenter's.
+	answer func(error) error
+}
+
+// verdicts are looked through from the first on: a full subnet is a quota too. What none of them is about may work at the
+// next try.
+func verdicts() []verdict {
+	return []verdict{
+		{kind: oapi.IsCapacity, reason: ledger.SoldOut, blame: typeInSubregion, answer: nextCandidate},
+		{kind: oapi.IsUnknownVMType, reason: ledger.UnknownType, blame: typeAnywhere, answer: nextCandidate},
+		{kind: oapi.IsSubnetFull, reason: ledger.SubnetFull, blame: subnetOf, event: subnetFull, answer: nextCandidate},
+		{kind: isMissingSubnet, reason: ledger.SubnetNotFound, blame: subnetOf, answer: nextCandidate},
+		{kind: oapi.IsQuota, note: (*attempt).quotaReached, answer: nextCandidate},
+		{kind: isGone, answer: insufficientCapacity},
+		{kind: oapi.IsConflict, answer: createError},
 		// A refusal that stays: as a CreateError it would stop all provisioning until the launch timeout.
-		a.charge(ctx, availability.Blame{Class: launch.Class}, launch, "LaunchRefused", err)
-		a.warn(a.claim, "LaunchRefused", oapi.Summary(err), oapi.Code(err))
-		if oapi.MissingResource(err) != "" {
-			return missingResource(err)
-		}
-		return cloudprovider.NewNodeClassNotReadyError(stableError{err})
-	default:
-		a.unsure.DeleteExpired() // NodeClaims that are gone are never asked for again
-		a.unsure.Set(a.claim.UID, true, 0)
-		return createError(err)
+		{kind: stays, reason: ledger.LaunchRefused, blame: classOf, event: launchRefused, answer: classNotReady},
 	}
 }
 
-// charge remembers a refusal. The log has the request ID, which the status and events must not have.
-func (a *attempt) charge(ctx context.Context, blame availability.Blame, launch availability.Launch, reason string, err error) {
+func typeInSubregion(l availability.Launch) availability.Blame {
+	return availability.Blame{Type: l.Type, Subregion: l.Subregion}
+}
+
+func typeAnywhere(l availability.Launch) availability.Blame {
+	return availability.Blame{Type: l.Type}
+}
+
+func subnetOf(l availability.Launch) availability.Blame {
+	return availability.Blame{Subnet: l.Subnet}
+}
+
+func classOf(l availability.Launch) availability.Blame {
+	return availability.Blame{Class: l.Class}
+}
+
+func subnetFull(l availability.Launch, _ error) (text, about string) {
+	return fmt.Sprintf("subnet %s has no free address", l.Subnet), l.Subnet
+}
+
+func launchRefused(_ availability.Launch, err error) (text, about string) {
+	return oapi.Summary(err), oapi.Code(err)
+}
+
+func isMissingSubnet(err error) bool { return oapi.MissingResource(err) == oapi.MissingSubnet }
+
+// isGone is a launch whose VM existed and is terminated: the client token makes no other.
+func isGone(err error) bool { return errors.Is(err, vm.ErrNotFound) }
+
+func stays(err error) bool {
+	return errors.Is(err, vm.ErrUserDataTooLong) || oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err)
+}
+
+func nextCandidate(err error) error { return candidateError{err} }
+
+func insufficientCapacity(err error) error {
+	return cloudprovider.NewInsufficientCapacityError(stableError{err})
+}
+
+func classNotReady(err error) error {
+	if oapi.MissingResource(err) != "" {
+		return missingResource(err)
+	}
+	return cloudprovider.NewNodeClassNotReadyError(stableError{err})
+}
+
+// refused charges a refused launch to the one that is at fault, and decides what it means for the NodeClaim.
+func (a *attempt) refused(ctx context.Context, launch availability.Launch, err error) error {
+	all := verdicts()
+	i := slices.IndexFunc(all, func(v verdict) bool { return v.kind(err) })
+	if i < 0 {
+		return createError(err)
+	}
+	v := all[i]
+	switch {
+	case v.note != nil:
+		v.note(a, ctx, launch, err)
+	case v.blame != nil:
+		d := ledger.Decision{Reason: v.reason}
+		if v.event != nil {
+			text, about := v.event(launch, err)
+			d.Event, d.About = text, []string{about}
+		}
+		a.charge(ctx, v.blame(launch), launch, d, err)
+	}
+	return v.answer(err)
+}
+
+// charge remembers a refusal, and states the decision. The log has the request ID, which the status and events must not
+// have.
+func (a *attempt) charge(ctx context.Context, blame availability.Blame, launch availability.Launch, d ledger.Decision, err error) {
 	until := a.types.Refusals().Refuse(blame, launch.Class, oapi.Summary(err))
-	log.FromContext(ctx).Info("launch is refused", "NodeClaim", klog.KObj(a.claim), "OutscaleNodeClass", klog.KObj(a.nodeClass),
-		"instance-type", launch.Type, "subregion", launch.Subregion, "subnet-id", launch.Subnet, "reason", reason,
-		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())
+	d.Message, d.Object, d.Type, d.Subregion, d.Err = "launch is refused", a.claim, launch.Type, launch.Subregion, err
+	d.With = []any{
+		"OutscaleNodeClass", klog.KObj(a.nodeClass), "subnet-id", launch.Subnet,
+		"next-try-after", until.UTC().Format(time.RFC3339),
+	}
+	a.ledger.Record(ctx, d)
 }
 
 // missingResource is for a NodeClass that names what Outscale does not find.
@@ -118,16 +154,20 @@ func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, 
 	left := availability.Room(room)
 	if readErr != nil {
 		// Which limit it is cannot be told: nothing is tried for a while, rather than everything.
-		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(a.claim), "reason", "QuotaExceeded")
+		log.FromContext(ctx).Error(readErr, "reading the account's quotas failed", "NodeClaim", klog.KObj(a.claim), "reason", string(ledger.QuotaExceeded))
 	} else if left.Fits(launch) {
-		a.charge(ctx, availability.Blame{Subnet: launch.Subnet, Class: launch.Class}, launch, "QuotaUnknown", err)
-		a.warn(a.claim, "QuotaExceeded", "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
+		blame := availability.Blame{Subnet: launch.Subnet, Class: launch.Class}
+		a.charge(ctx, blame, launch, ledger.Decision{Reason: ledger.QuotaUnknown}, err)
+		a.warn(ctx, a.claim, ledger.QuotaExceeded, "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
 		return
 	}
 	until := a.types.Refusals().Limit(left, launch.Class, oapi.Summary(err))
-	a.warn(a.claim, "QuotaExceeded", fmt.Sprintf("a quota of the Outscale account is reached (%s): %s", limits, oapi.Summary(err)), oapi.Code(err))
-	log.FromContext(ctx).Info("quota is reached", "NodeClaim", klog.KObj(a.claim), "reason", "QuotaExceeded", "quotas", limits,
-		"next-try-after", until.UTC().Format(time.RFC3339), "error", err.Error())
+	a.ledger.Record(ctx, ledger.Decision{
+		Reason: ledger.QuotaExceeded, Object: a.claim, Err: err,
+		Message: "quota is reached", With: []any{"quotas", limits, "next-try-after", until.UTC().Format(time.RFC3339)},
+		Event: fmt.Sprintf("a quota of the Outscale account is reached (%s): %s", limits, oapi.Summary(err)),
+		About: []string{oapi.Code(err)},
+	})
 }
 
 // stableError has the same text at each refusal of one kind: Karpenter makes events of it, and drops repetitions.
@@ -152,11 +192,7 @@ func createError(err error) error {
 	return cloudprovider.NewCreateError(err, reason, oapi.Summary(err))
 }
 
-// warn makes an event. Its repetitions are dropped by what it means: the reason, and what it is about. Numbers in the
-// message change.
-func (c *CloudProvider) warn(claim *karpv1.NodeClaim, reason, message string, about ...string) {
-	c.recorder.Publish(events.Event{
-		InvolvedObject: claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message,
-		DedupeValues: append([]string{string(claim.UID), reason}, about...),
-	})
+// warn makes an event of a decision whose error the caller returns.
+func (c *CloudProvider) warn(ctx context.Context, claim *karpv1.NodeClaim, reason ledger.Reason, message string, about ...string) {
+	c.ledger.Record(ctx, ledger.Decision{Reason: reason, Object: claim, Event: message, About: about})
 }

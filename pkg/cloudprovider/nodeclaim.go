@@ -17,18 +17,18 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// nodeClaimFor fills a NodeClaim in from its VM and the type of that.
-func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, v vm.VM, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
+// nodeClaim builds the NodeClaim that Create returns from the VM and its instance type.
+func (a *attempt) nodeClaim(v vm.VM, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
 	out := nodeClaimFrom(v)
-	out.Name = claim.Name
-	out.Annotations = launchedFrom(v, nodeClass)
-	out.Annotations[v1alpha1.AnnotationHostname] = string(owner.HostnameMode(claim, nodeClass, v))
+	out.Name = a.claim.Name
+	out.Annotations = a.launchedFrom(v)
+	out.Annotations[v1alpha1.AnnotationHostname] = string(owner.HostnameMode(a.claim, a.nodeClass, v))
 	if instanceType == nil {
-		maps.Copy(out.Labels, claim.Labels)
+		maps.Copy(out.Labels, a.claim.Labels)
 		maps.Copy(out.Labels, vmLabels(v))
 		return out
 	}
-	out.Labels = labels(claim, instanceType, v.Subregion)
+	out.Labels = labels(a.claim, instanceType, v.Subregion)
 	out.Status.Capacity = nonZero(instanceType.Capacity)
 	out.Status.Allocatable = nonZero(instanceType.Allocatable())
 	return out
@@ -37,16 +37,16 @@ func nodeClaimFor(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass
 // launchedFrom are the annotations that drift is judged by. A VM that was adopted says itself what it was launched from:
 // the NodeClass may have changed since. One that lost the tag, or is of a release without it, counts as one of today, since
 // a missing tag is no reason to replace a node.
-func launchedFrom(v vm.VM, nodeClass *v1alpha1.OutscaleNodeClass) map[string]string {
+func (a *attempt) launchedFrom(v vm.VM) map[string]string {
 	version, hash, found := strings.Cut(v.Tags[vm.TagNodeClassHash], "-")
 	if !found {
-		version, hash = v1alpha1.HashVersion, nodeClass.Hash()
+		version, hash, _ = strings.Cut(a.owner.NodeClassHash, "-")
 	}
 	return map[string]string{v1alpha1.AnnotationHash: hash, v1alpha1.AnnotationHashVersion: version}
 }
 
-// typeOf returns the type of a VM, which may be none that the NodeClass offers today when the VM was adopted. It is nil
-// for a name that says nothing of its size.
+// typeOf returns the type of a VM, which may be none that the NodeClass offers today when the VM was adopted. It returns
+// nil if the size cannot be derived from the name.
 func (c *CloudProvider) typeOf(v vm.VM, nodeClass *v1alpha1.OutscaleNodeClass, instanceTypes cloudprovider.InstanceTypes) *cloudprovider.InstanceType {
 	i := slices.IndexFunc(instanceTypes, func(t *cloudprovider.InstanceType) bool { return t.Name == v.Type })
 	if i >= 0 {

@@ -15,12 +15,13 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
 // restartWithoutPrices restarts the provider while no catalogue can be read, and returns what would read one later.
-func (w *world) restartWithoutPrices(t *testing.T, static ...instancetype.Type) *pricing.Provider {
+func (w *world) restartWithoutPrices(t *testing.T, static ...vmtype.Type) *pricing.Provider {
 	t.Helper()
 	for _, call := range []string{"ReadCatalog", "ReadPublicCatalog"} {
 		if err := w.region.AddFault(oapitest.Fault{Call: call, Kind: oapitest.FaultErrorBefore, Times: 3}); err != nil {
@@ -74,7 +75,7 @@ func TestAVMThatWasLaunchedBeforeIsAdoptedWithoutPrices(t *testing.T) {
 
 func TestTypesWithTheirOwnPriceNeedNoCatalogue(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)
-	static, err := instancetype.ParseStatic([]byte("instanceTypes:\n- {name: tinav6.c4r8p2, pricePerHour: 0.2}\n- {name: tinav6.c2r4p2}\n"))
+	static, err := vmtype.ParseStatic([]byte("instanceTypes:\n- {name: tinav6.c4r8p2, pricePerHour: 0.2}\n- {name: tinav6.c2r4p2}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,12 +37,13 @@ func (c *CloudProvider) List(ctx context.Context) ([]*karpv1.NodeClaim, error) {
 		return nil, fmt.Errorf("listing NodeClaims: %w", err)
 	}
 	// A VM that lost its tags is in no listing: the NodeClaims say which ones to look for.
+	var named []vm.VM
 	for _, claim := range claims.Items {
 		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil && v1alpha1.IsOurs(&claim) {
-			c.vms.Remember(vm.VM{ID: id, Subregion: subregionOf(claim.Status.ProviderID)})
+			named = append(named, vm.VM{ID: id, Subregion: subregionOf(claim.Status.ProviderID)})
 		}
 	}
-	vms, err := c.vms.List(ctx)
+	vms, err := c.vms.List(ctx, named...)
 	if err != nil {
 		if errors.Is(err, vm.ErrNotBelieved) {
 			refusedLists.Inc()

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -47,12 +48,11 @@ func (c *CloudProvider) Reboot(ctx context.Context, claim *karpv1.NodeClaim, ope
 	if err := c.vms.Reboot(ctx, id); err != nil {
 		return c.rebootRefused(ctx, claim, err)
 	}
-	reason := "NodeUnhealthy"
+	reason := ledger.NodeUnhealthy
 	if !claim.StatusConditions().IsTrue(karpv1.ConditionTypeRegistered) {
-		reason = "NodeDeletedBeforeRegistration" // core repairs registered nodes only
+		reason = ledger.NodeDeletedBeforeRegistration // core repairs registered nodes only
 	}
-	log.FromContext(ctx).Info("rebooted VM", "NodeClaim", klog.KObj(claim),
-		"NodePool", klog.KRef("", claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", id, "reason", reason)
+	c.ledger.Record(ctx, ledger.Decision{Reason: reason, Object: claim, Message: "rebooted VM", VM: id})
 	record.Accepted = true
 	if err := c.recordReboot(ctx, claim, &record); err != nil {
 		// The reboot is on its way, and core notes that as well: an error here would make it call again.
@@ -75,8 +75,8 @@ func (c *CloudProvider) rebootable(ctx context.Context, claim *karpv1.NodeClaim)
 		return "", fmt.Errorf("rebooting VM %q: %w", id, err)
 	case v.State == vm.StateUnknown, v.State == vm.StatePending:
 		return "", fmt.Errorf("rebooting VM %q: it is %s", id, v.State)
-	case !c.vms.IsOurs(v):
-		c.warn(claim, "ForeignVM", fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not rebooted", id))
+	case !c.vms.Cluster().IsOurs(v):
+		c.warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not rebooted", id))
 		return "", cloudprovider.NewNodeRebootFailedError(fmt.Errorf("VM %q carries neither the tags nor the client token of this cluster", id))
 	case v.State != vm.StateRunning:
 		return "", cloudprovider.NewNodeRebootFailedError(fmt.Errorf("VM %q is %s: only a running VM can be rebooted", id, v.State))
@@ -92,7 +92,7 @@ func (c *CloudProvider) rebootRefused(ctx context.Context, claim *karpv1.NodeCla
 	case oapi.IsUnauthorized(err) && !oapi.IsNotSent(err):
 		// The read just before was answered: it is this call that is not allowed. A call that was kept back after the
 		// refusal of another one says nothing about this one.
-		c.warn(claim, "RebootForbidden", "the access key may not call RebootVms, so that the node is replaced: add api:RebootVms to the EIM policy of the controller")
+		c.warn(ctx, claim, ledger.RebootForbidden, "the access key may not call RebootVms, so that the node is replaced: add api:RebootVms to the EIM policy of the controller")
 		return cloudprovider.NewNodeRebootFailedError(err)
 	case oapi.Code(err) != "" && !oapi.IsThrottled(err) && !oapi.IsConflict(err) && !oapi.IsVMNotFound(err):
 		return cloudprovider.NewNodeRebootFailedError(err)

@@ -39,7 +39,7 @@ type Subnet struct {
 }
 
 // SecurityGroup is a security group of a Net.
-type SecurityGroup struct{ ID, NetID string }
+type SecurityGroup struct{ ID, Name, NetID string }
 
 // Image returns an image by ID, and false when the account sees none.
 func (p *Provider) Image(ctx context.Context, id string) (Image, bool, error) {
@@ -82,7 +82,7 @@ func (p *Provider) SecurityGroups(ctx context.Context, ids []string) ([]Security
 	}
 	out := make([]SecurityGroup, 0, len(found))
 	for _, g := range found {
-		out = append(out, SecurityGroup{ID: g.GetSecurityGroupId(), NetID: g.GetNetId()})
+		out = append(out, SecurityGroup{ID: g.GetSecurityGroupId(), Name: g.GetSecurityGroupName(), NetID: g.GetNetId()})
 	}
 	return out, nil
 }

@@ -76,7 +76,7 @@ func TestSecurityGroupsAndKeypairsAreFoundOrNot(t *testing.T) {
 	region, provider := newProvider(t)
 	fixture := region.Fixture()
 	groups, err := provider.SecurityGroups(t.Context(), []string{fixture.WorkerSecurityGroupID, "sg-00000000"})
-	want := []discovery.SecurityGroup{{ID: fixture.WorkerSecurityGroupID, NetID: fixture.NetID}}
+	want := []discovery.SecurityGroup{{ID: fixture.WorkerSecurityGroupID, Name: "workers", NetID: fixture.NetID}}
 	if diff := cmp.Diff(want, groups); diff != "" || err != nil {
 		t.Errorf("%v, groups (-want +got):\n%s", err, diff)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 const (
@@ -135,11 +136,11 @@ func (g *gathering) price(ctx context.Context) {
 
 // PriceOf returns the price of a type in EUR/h, 0 where it is not known.
 func PriceOf(prices *pricing.Provider, name string) float64 {
-	shape, ok := ParseShape(name)
+	t, ok := vmtype.Parse(name)
 	if !ok {
 		return 0
 	}
-	price, ok := prices.VM(shape.Generation, shape.Performance, shape.VCores, shape.MemoryGiB)
+	price, ok := prices.VM(t)
 	if !ok {
 		return 0
 	}

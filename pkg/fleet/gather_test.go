@@ -25,6 +25,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
@@ -322,7 +323,7 @@ func TestShapesAreTheOperatorsGrid(t *testing.T) {
 		}
 		for _, name := range append(got, "tinav6.c4r8", "t2.micro", "tinav6.c0r8p1", "tinav6.c4r8p4") {
 			a, okA := fleet.ParseShape(name)
-			b, okB := instancetype.Parse(name)
+			b, okB := vmtype.Parse(name)
 			if okA != okB || a.VCores != b.VCores || a.MemoryGiB != b.MemoryGiB || a.Generation != b.Generation || a.Performance != b.Performance {
 				t.Errorf("%q: %+v %v, the operator says %+v %v", name, a, okA, b, okB)
 			}

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 const (
@@ -16,13 +17,11 @@ const (
 	gib = 1 << 30
 	// talosPartitions is what Talos keeps of the root volume: EFI, BIOS, BOOT, META and STATE.
 	talosPartitions = 2202 * mib
-	// DefaultRootGiB is the size of the root volume where the NodeClass does not say.
-	DefaultRootGiB = v1alpha1.DefaultRootGiB
 )
 
 // capacity is what a node of the type will have, on the low side: a node that turns out larger wastes a little, one
 // that turns out smaller makes Karpenter launch the next one for the same pod, for ever.
-func capacity(t Type, ephemeral int64, kubelet v1alpha1.Kubelet) corev1.ResourceList {
+func capacity(t vmtype.Type, ephemeral int64, kubelet v1alpha1.Kubelet) corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU:              *resource.NewQuantity(int64(t.VCores), resource.DecimalSI),
 		corev1.ResourceMemory:           *resource.NewQuantity(memory(t.MemoryGiB), resource.BinarySI),

@@ -1,16 +1,13 @@
 package instancetype_test
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 func TestDefaultGridIsSmallEnoughForTheScheduler(t *testing.T) {
@@ -21,7 +18,7 @@ func TestDefaultGridIsSmallEnoughForTheScheduler(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, it := range list {
-		if _, ok := instancetype.Parse(it.Name); !ok || seen[it.Name] {
+		if _, ok := vmtype.Parse(it.Name); !ok || seen[it.Name] {
 			t.Errorf("type %q is not canonical or there twice", it.Name)
 		}
 		seen[it.Name] = true
@@ -47,36 +44,12 @@ func TestGridStaysWithinTheBounds(t *testing.T) {
 	}
 }
 
-func TestCanonicalNameIsParsedBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := instancetype.Type{
-			Generation: rapid.IntRange(1, 99).Draw(t, "generation"), Performance: rapid.IntRange(1, 3).Draw(t, "performance"),
-			VCores: rapid.IntRange(1, 999).Draw(t, "vcores"), MemoryGiB: rapid.IntRange(1, 9999).Draw(t, "memory"),
-		}
-		want.Name = fmt.Sprintf("tinav%d.c%dr%dp%d", want.Generation, want.VCores, want.MemoryGiB, want.Performance)
-		if got, ok := instancetype.Parse(want.Name); !ok || got != want {
-			t.Fatalf("%+v, %t, want %+v", got, ok, want)
-		}
-	})
-}
-
-func TestOtherNamesAreNoCanonicalTypes(t *testing.T) {
-	for _, name := range []string{
-		"", "tinav6.c4r8", "tinav6.c4r8p0", "tinav6.c4r8p4", "tinav0.c4r8p2", "tinav6.c0r8p2", "tinav6.c4r0p2", "tinav6.c04r8p2", "tinav6.c4r8p22",
-		"xtinav6.c4r8p2", "tinav6.c4r8p2 ", "TINAV6.c4r8p2", "m5.large", "inference7-l40.medium", "tinav6_c4r8p2",
-	} {
-		if got, ok := instancetype.Parse(name); ok {
-			t.Errorf("%q was read as %+v", name, got)
-		}
-	}
-}
-
 func TestStaticTypesReplaceTheGrid(t *testing.T) {
-	static, err := instancetype.ParseStatic([]byte("instanceTypes:\n- name: tinav6.c4r8p2\n- {name: tinav7.c2r4p1, pricePerHour: 0.5}\n- {name: inference7-l40.medium, vcores: 6, memoryGiB: 40, pricePerHour: 1.5}\n"))
+	static, err := vmtype.ParseStatic([]byte("instanceTypes:\n- name: tinav6.c4r8p2\n- {name: tinav7.c2r4p1, pricePerHour: 0.5}\n- {name: inference7-l40.medium, vcores: 6, memoryGiB: 40, pricePerHour: 1.5}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []instancetype.Type{
+	want := []vmtype.Type{
 		{Name: "tinav6.c4r8p2", Generation: 6, Performance: 2, VCores: 4, MemoryGiB: 8},
 		{Name: "tinav7.c2r4p1", Generation: 7, Performance: 1, VCores: 2, MemoryGiB: 4, Price: 0.5},
 		{Name: "inference7-l40.medium", VCores: 6, MemoryGiB: 40, Price: 1.5},
@@ -93,29 +66,6 @@ func TestStaticTypesReplaceTheGrid(t *testing.T) {
 		got := w.get(nodeClass(), name).Offerings[0].Price
 		if want := price + 50*0.11/730; got < want-1e-6 || got > want+1e-6 || w.available(name) != "ab" {
 			t.Errorf("%s costs %v, want %v; available in %q", name, got, want, w.available(name))
-		}
-	}
-}
-
-func TestWrongStaticTypesAreNamed(t *testing.T) {
-	for file, want := range map[string]string{
-		"":                  "instanceTypes is empty",
-		"instanceTypes: []": "instanceTypes is empty",
-		"instanceTypes: 3":  "instanceTypes",
-		"instanceType: []":  `"instanceType"`,
-		"instanceTypes: [{name: tinav6.c4r8p2, price: 1}]":                                          `"price"`,
-		"instanceTypes: [{name: tinav6.c4r8p2}, {name: tinav6.c4r8p2}]":                             "instanceTypes[1].name",
-		"instanceTypes: [{name: tinav6.c4r8p2, vcores: 2}]":                                         "instanceTypes[0] \"tinav6.c4r8p2\" has 4 vCores",
-		"instanceTypes: [{name: tinav6.c4r8p2, memoryGiB: 9}]":                                      "remove vcores and memoryGiB",
-		"instanceTypes: [{name: tinav6.c4r8}]":                                                      "performance flag",
-		"instanceTypes: [{name: m5.large, vcores: 2, memoryGiB: 8}]":                                "pricePerHour",
-		"instanceTypes: [{name: m5.large, vcores: -2, memoryGiB: 8, pricePerHour: 1}]":              "vcores",
-		"instanceTypes: [{vcores: 2, memoryGiB: 8, pricePerHour: 1}]":                               "name",
-		"instanceTypes: [{name: tinav6.c4r8p2, pricePerHour: -1}]":                                  "instanceTypes[0].pricePerHour",
-		"instanceTypes: [{name: tinav6.c4r8p2}, {name: tinav6.c2r4p2}, {name: x, pricePerHour: 1}]": "instanceTypes[2]",
-	} {
-		if _, err := instancetype.ParseStatic([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want one with %q", file, err, want)
 		}
 	}
 }

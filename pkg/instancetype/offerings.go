@@ -10,13 +10,14 @@ import (
 	"sigs.k8s.io/karpenter/pkg/scheduling"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 // build makes the list of a NodeClass.
 func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.InstanceTypes {
 	offered := p.static
 	if len(offered) == 0 {
-		offered = tina(nodeClass.Spec.InstanceTypes)
+		offered = vmtype.Grid(vmtype.Bounds(nodeClass.Spec.InstanceTypes))
 	}
 	out := make(cloudprovider.InstanceTypes, 0, len(offered))
 	for _, t := range offered {
@@ -25,7 +26,7 @@ func (p *Provider) build(nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.In
 	return out
 }
 
-func (p *Provider) instanceType(t Type, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
+func (p *Provider) instanceType(t vmtype.Type, nodeClass *v1alpha1.OutscaleNodeClass) *cloudprovider.InstanceType {
 	subregions := Subregions(nodeClass)
 	kubelet := nodeClass.Spec.Kubelet.WithDefaults()
 	root := rootVolume(nodeClass)
@@ -60,7 +61,7 @@ func Region(subregion string) string {
 }
 
 // requirements are the labels that nodes of the type will have. Every well-known label must be there.
-func requirements(t Type, subregions []string) scheduling.Requirements {
+func requirements(t vmtype.Type, subregions []string) scheduling.Requirements {
 	var regions []string
 	for _, subregion := range subregions {
 		regions = append(regions, Region(subregion))
@@ -87,18 +88,15 @@ func requirements(t Type, subregions []string) scheduling.Requirements {
 	}
 	out.Add(
 		in(v1alpha1.LabelGeneration, strconv.Itoa(t.Generation)),
-		in(v1alpha1.LabelPerformance, performances()[t.Performance-1]))
+		in(v1alpha1.LabelPerformance, t.PerformanceName()))
 	return out
 }
 
 // offerings has one offering for each subregion. A type without a price is shown and not available: at price 0 it
 // would always win.
-func (p *Provider) offerings(t Type, nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Offerings {
+func (p *Provider) offerings(t vmtype.Type, nodeClass *v1alpha1.OutscaleNodeClass) cloudprovider.Offerings {
 	root, subregions := rootVolume(nodeClass), Subregions(nodeClass)
-	price, known := t.Price, t.Price > 0
-	if !known {
-		price, known = p.prices.VM(t.Generation, t.Performance, t.VCores, t.MemoryGiB)
-	}
+	price, known := p.prices.VM(t)
 	// The volume costs the same with each type, so that a catalogue without its price changes no choice.
 	volumePrice, _ := p.prices.Volume(root.kind, root.sizeGiB, root.iops)
 	out := make(cloudprovider.Offerings, 0, len(subregions))
@@ -116,7 +114,7 @@ func (p *Provider) offerings(t Type, nodeClass *v1alpha1.OutscaleNodeClass) clou
 }
 
 // canPlace reports whether a subnet of the subregion can take a VM of the type, as far as is known.
-func (p *Provider) canPlace(t Type, nodeClass *v1alpha1.OutscaleNodeClass, subregion string) bool {
+func (p *Provider) canPlace(t vmtype.Type, nodeClass *v1alpha1.OutscaleNodeClass, subregion string) bool {
 	return slices.ContainsFunc(usable(nodeClass), func(subnet v1alpha1.Subnet) bool {
 		return subnet.Subregion == subregion && !p.refusals.IsRefused(launch(nodeClass, t, subnet))
 	})
@@ -143,15 +141,12 @@ const (
 
 // attachable returns how many volumes pods can have on a node: what a VM takes, less the volumes that the NodeClass gives it.
 func attachable(nodeClass *v1alpha1.OutscaleNodeClass) int {
-	own := map[string]bool{RootDevice: true}
+	own := map[string]bool{v1alpha1.RootDevice: true}
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
 		own[mapping.DeviceName] = true
 	}
 	return max(0, volumesPerVM-len(own))
 }
-
-// RootDevice is the device name of the root volume of every image.
-const RootDevice = v1alpha1.RootDevice
 
 type volume struct {
 	kind          string
@@ -160,11 +155,11 @@ type volume struct {
 
 func rootVolume(nodeClass *v1alpha1.OutscaleNodeClass) volume {
 	for _, mapping := range nodeClass.Spec.BlockDeviceMappings {
-		if mapping.DeviceName == RootDevice && mapping.BSU.VolumeSize > 0 {
+		if mapping.DeviceName == v1alpha1.RootDevice && mapping.BSU.VolumeSize > 0 {
 			return volume{mapping.BSU.VolumeType, int(mapping.BSU.VolumeSize), int(mapping.BSU.IOPS)}
 		}
 	}
-	return volume{kind: "gp2", sizeGiB: DefaultRootGiB}
+	return volume{kind: v1alpha1.DefaultVolumeType, sizeGiB: v1alpha1.DefaultRootGiB}
 }
 
 // RootGiB is the size of the root volume of a NodeClass.

@@ -12,6 +12,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 // maxBuilt bounds the memory for NodeClasses that no longer exist.
@@ -21,7 +22,7 @@ const maxBuilt = 64
 type Provider struct {
 	prices   *pricing.Provider
 	refusals *availability.Memory
-	static   []Type
+	static   []vmtype.Type
 
 	mu    sync.Mutex
 	built map[types.UID]built
@@ -34,7 +35,7 @@ type built struct {
 }
 
 // NewProvider returns a provider. Static types, if there are any, replace the grid of every NodeClass.
-func NewProvider(prices *pricing.Provider, refusals *availability.Memory, static []Type) *Provider {
+func NewProvider(prices *pricing.Provider, refusals *availability.Memory, static []vmtype.Type) *Provider {
 	return &Provider{prices: prices, refusals: refusals, static: static, built: map[types.UID]built{}}
 }
 
@@ -70,7 +71,7 @@ func (p *Provider) Launch(nodeClass *v1alpha1.OutscaleNodeClass, name string, su
 	return launch(nodeClass, t, subnet)
 }
 
-func launch(nodeClass *v1alpha1.OutscaleNodeClass, t Type, subnet v1alpha1.Subnet) availability.Launch {
+func launch(nodeClass *v1alpha1.OutscaleNodeClass, t vmtype.Type, subnet v1alpha1.Subnet) availability.Launch {
 	return availability.Launch{
 		Type:      t.Name,
 		VCores:    t.VCores,
@@ -98,11 +99,8 @@ func (p *Provider) AwaitsPrice(name string) bool {
 // HasPrice reports whether the price of a type is known: one that has none is not sold, or not under this name.
 func (p *Provider) HasPrice(name string) bool {
 	t, ok := p.find(name)
-	if !ok || t.Price > 0 {
-		return ok
-	}
-	_, known := p.prices.VM(t.Generation, t.Performance, t.VCores, t.MemoryGiB)
-	return known
+	_, known := p.prices.VM(t)
+	return ok && known
 }
 
 // Describe returns a type that need not be among those of the NodeClass, or nil when its name does not tell its size.
@@ -115,9 +113,9 @@ func (p *Provider) Describe(name string, nodeClass *v1alpha1.OutscaleNodeClass) 
 }
 
 // find returns a type by its name: a static one, or a tina type.
-func (p *Provider) find(name string) (Type, bool) {
-	if i := slices.IndexFunc(p.static, func(t Type) bool { return t.Name == name }); i >= 0 {
+func (p *Provider) find(name string) (vmtype.Type, bool) {
+	if i := slices.IndexFunc(p.static, func(t vmtype.Type) bool { return t.Name == name }); i >= 0 {
 		return p.static[i], true
 	}
-	return Parse(name)
+	return vmtype.Parse(name)
 }

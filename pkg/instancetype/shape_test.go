@@ -11,10 +11,11 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 func TestEveryWellKnownLabelIsInTheRequirements(t *testing.T) {
-	static := instancetype.Type{Name: "inference7-l40.medium", VCores: 6, MemoryGiB: 40, Price: 1.5}
+	static := vmtype.Type{Name: "inference7-l40.medium", VCores: 6, MemoryGiB: 40, Price: 1.5}
 	for _, w := range []*world{newWorld(t), newWorld(t, static)} {
 		for _, it := range w.types.List(nodeClass()) {
 			for label := range karpv1.WellKnownLabels {

@@ -15,6 +15,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
@@ -28,7 +29,7 @@ type world struct {
 	refusals *availability.Memory
 }
 
-func newWorld(t *testing.T, static ...instancetype.Type) *world {
+func newWorld(t *testing.T, static ...vmtype.Type) *world {
 	t.Helper()
 	w := &world{t: t, clock: clocktesting.NewFakeClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	region := &oapitest.Region{}

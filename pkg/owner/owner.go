@@ -1,4 +1,4 @@
-// Package owner says for which NodeClaim a VM is, in the words of its tags.
+// Package owner says for which NodeClaim a VM is, in the words of its tags, and judges whether it may be deleted.
 package owner
 
 import (

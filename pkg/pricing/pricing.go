@@ -13,6 +13,7 @@ import (
 	osc "github.com/outscale/osc-sdk-go/v2"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 // hoursPerMonth is how Outscale turns a price per month into one per hour.
@@ -83,12 +84,16 @@ func (p *Provider) Epoch() uint64 {
 	return p.epoch
 }
 
-// VM returns the price of a tina VM in EUR/h, and false when the catalogue has no price for it.
-func (p *Provider) VM(generation, performance, vcores, memoryGiB int) (float64, bool) {
+// VM returns the price of a VM in EUR/h, and false when it is not known: the type's own, or that of a tina type in the
+// catalogue.
+func (p *Provider) VM(t vmtype.Type) (float64, bool) {
+	if t.Price > 0 {
+		return t.Price, true
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	price, ok := p.prices.core[core{generation, performance}]
-	return float64(vcores)*price + float64(memoryGiB)*p.prices.ram, ok && price > 0
+	price, ok := p.prices.core[core{t.Generation, t.Performance}]
+	return float64(t.VCores)*price + float64(t.MemoryGiB)*p.prices.ram, ok && price > 0
 }
 
 // Volume returns the price of a volume in EUR/h, and false when the catalogue has no price for it.
@@ -99,11 +104,14 @@ func (p *Provider) Volume(volumeType string, sizeGiB, iops int) (float64, bool) 
 	return (float64(sizeGiB)*price + float64(iops)*p.prices.io1IOPS) / hoursPerMonth, ok
 }
 
+var (
+	customCore  = regexp.MustCompile(`^CustomCore:v(\d+)-p([1-3])$`)
+	volumeUsage = regexp.MustCompile(`^BSU:VolumeUsage:(\w+)$`)
+)
+
 // parse reads the entries that make up the price of a node. Their keys are Service/Type/Operation.
 func parse(entries []osc.CatalogEntry) prices {
 	out := prices{core: map[core]float64{}, volume: map[string]float64{}}
-	customCore := regexp.MustCompile(`^CustomCore:v(\d+)-p([1-3])$`)
-	volumeUsage := regexp.MustCompile(`^BSU:VolumeUsage:(\w+)$`)
 	for _, entry := range entries {
 		price := float64(entry.GetUnitPrice())
 		kind, operation := entry.GetType(), entry.GetOperation()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
@@ -69,7 +70,7 @@ func TestPriceOfAVMIsItsVCoresAndItsMemory(t *testing.T) {
 	}{
 		{6, 2, 4, 8, 4*0.034 + 8*0.005}, {6, 1, 4, 8, 4*0.042 + 8*0.005}, {5, 3, 64, 512, 64*0.025 + 512*0.005}, {7, 1, 1, 1, 0.046 + 0.005},
 	} {
-		if got, ok := w.prices.VM(c.generation, c.performance, c.vcores, c.memory); !ok || !near(got, c.want) {
+		if got, ok := w.prices.VM(tina(c.generation, c.performance, c.vcores, c.memory)); !ok || !near(got, c.want) {
 			t.Errorf("tinav%d.c%dr%dp%d: %v, %t, want %v", c.generation, c.vcores, c.memory, c.performance, got, ok, c.want)
 		}
 	}
@@ -96,7 +97,7 @@ func TestPriceOfAVolumeIsPerHour(t *testing.T) {
 
 func TestUnknownPriceIsUnknown(t *testing.T) {
 	w := newWorld(t)
-	if price, ok := w.prices.VM(6, 2, 4, 8); ok {
+	if price, ok := w.prices.VM(tina(6, 2, 4, 8)); ok {
 		t.Errorf("before the first reading: %v", price)
 	}
 	if !w.prices.LoadedAt().IsZero() {
@@ -104,7 +105,7 @@ func TestUnknownPriceIsUnknown(t *testing.T) {
 	}
 	w.load(t)
 	for _, c := range [][2]int{{99, 2}, {6, 4}, {0, 0}} {
-		if price, ok := w.prices.VM(c[0], c[1], 4, 8); ok {
+		if price, ok := w.prices.VM(tina(c[0], c[1], 4, 8)); ok {
 			t.Errorf("generation %d, performance %d costs %v", c[0], c[1], price)
 		}
 	}
@@ -118,7 +119,7 @@ func TestPublicCatalogueServesWhenTheAccountsCannotBeRead(t *testing.T) {
 		w := newWorld(t)
 		w.fault(t, fault)
 		w.load(t)
-		if price, ok := w.prices.VM(6, 2, 4, 8); !ok || price <= 0 {
+		if price, ok := w.prices.VM(tina(6, 2, 4, 8)); !ok || price <= 0 {
 			t.Errorf("%s: price %v, %t", name, price, ok)
 		}
 	}
@@ -139,7 +140,7 @@ func TestPublicCatalogueServesWhenTheAccountsHasNoPrices(t *testing.T) {
 	if err := prices.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if price, ok := prices.VM(6, 2, 4, 8); !ok || !near(price, 0.16) {
+	if price, ok := prices.VM(tina(6, 2, 4, 8)); !ok || !near(price, 0.16) {
 		t.Errorf("price %v, %t", price, ok)
 	}
 	if price, ok := prices.Volume("gp2", 50, 0); ok {
@@ -150,14 +151,14 @@ func TestPublicCatalogueServesWhenTheAccountsHasNoPrices(t *testing.T) {
 func TestFailedReadingKeepsTheLastPricesWithTheirAge(t *testing.T) {
 	w := newWorld(t)
 	w.load(t)
-	before, _ := w.prices.VM(6, 2, 4, 8)
+	before, _ := w.prices.VM(tina(6, 2, 4, 8))
 	at, epoch := w.prices.LoadedAt(), w.prices.Epoch()
 	w.clock.Step(time.Hour)
 	w.fault(t, oapitest.Fault{Call: "*", Kind: oapitest.FaultErrorBefore})
 	if err := w.prices.Load(t.Context()); err == nil {
 		t.Error("no error")
 	}
-	if after, ok := w.prices.VM(6, 2, 4, 8); !ok || after != before {
+	if after, ok := w.prices.VM(tina(6, 2, 4, 8)); !ok || after != before {
 		t.Errorf("price %v, %t, want %v", after, ok, before)
 	}
 	if w.prices.LoadedAt() != at || w.prices.Epoch() != epoch {
@@ -168,4 +169,8 @@ func TestFailedReadingKeepsTheLastPricesWithTheirAge(t *testing.T) {
 	if !w.prices.LoadedAt().Equal(at.Add(time.Hour)) || w.prices.Epoch() == epoch {
 		t.Errorf("read at %s, epoch %d", w.prices.LoadedAt(), w.prices.Epoch())
 	}
+}
+
+func tina(generation, performance, vcores, memoryGiB int) vmtype.Type {
+	return vmtype.Type{Generation: generation, Performance: performance, VCores: vcores, MemoryGiB: memoryGiB}
 }

@@ -21,6 +21,17 @@ func (cloud) String() string        { return "cloud" }
 func (cloud) RequiresInstall() bool { return false }
 func (cloud) InContainer() bool     { return false }
 
+// bootstrapToken is the form of a Kubernetes bootstrap token.
+var bootstrapToken = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
+
+// What is read of Talos' own errors.
+var (
+	notRegistered = regexp.MustCompile(`\\?"(\w+)\\?" \\?"\w+\\?": not registered`)
+	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
+	lineNumber    = regexp.MustCompile(`line \d+`)
+	quotedValue   = regexp.MustCompile(`("[^"]*"|'[^']*'|` + "`[^`]*`" + `)`)
+)
+
 // check refuses a worker config that Talos would take and that could never become a node of this cluster.
 func check(cfg config.Provider, node Node) error {
 	raw := cfg.RawV1Alpha1()
@@ -35,7 +46,7 @@ func check(cfg config.Provider, node Node) error {
 		return errors.New("worker config: cluster.ca is missing, the kubelet would never start")
 	case raw.ClusterConfig.ControlPlane == nil || raw.ClusterConfig.ControlPlane.Endpoint == nil:
 		return errors.New("worker config: cluster.controlPlane.endpoint is missing")
-	case !regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`).MatchString(raw.ClusterConfig.BootstrapToken):
+	case !bootstrapToken.MatchString(raw.ClusterConfig.BootstrapToken):
 		return errors.New("worker config: cluster.token is not a bootstrap token (6 characters, a dot, 16 characters)")
 	case !cfg.Cluster().ExternalCloudProvider().Enabled():
 		return errors.New("worker config: cluster.externalCloudProvider.enabled must be true, or the CCM never sets the provider ID and Karpenter never sees the node")
@@ -97,10 +108,10 @@ func withoutValues(err error) error {
 		}
 		return fmt.Errorf("unknown keys: %s (is the file for a newer Talos than v1.13, or misspelt?)", strings.Join(keyNames(tree), " > "))
 	}
-	if match := regexp.MustCompile(`\\?"(\w+)\\?" \\?"\w+\\?": not registered`).FindStringSubmatch(text); match != nil {
+	if match := notRegistered.FindStringSubmatch(text); match != nil {
 		return fmt.Errorf("unknown document kind %q: generate the config with talosctl gen config --talos-version v1.13", match[1])
 	}
-	if match := regexp.MustCompile(`unknown field "([^"]+)"`).FindAllStringSubmatch(text, -1); match != nil {
+	if match := unknownField.FindAllStringSubmatch(text, -1); match != nil {
 		var names []string
 		for _, m := range match {
 			names = append(names, m[1])
@@ -108,11 +119,11 @@ func withoutValues(err error) error {
 		slices.Sort(names)
 		return fmt.Errorf("unknown field %s", strings.Join(names, ", "))
 	}
-	if line := regexp.MustCompile(`line \d+`).FindString(text); line != "" {
+	if line := lineNumber.FindString(text); line != "" {
 		return fmt.Errorf("not a machine config, see %s", line)
 	}
 	// Cut after the values are out: half a quotation would not be recognised as one.
-	return errors.New(firstLines(regexp.MustCompile(`("[^"]*"|'[^']*'|`+"`[^`]*`"+`)`).ReplaceAllString(text, `"…"`)))
+	return errors.New(firstLines(quotedValue.ReplaceAllString(text, `"…"`)))
 }
 
 // keyNames lists the keys of a YAML tree. A value can look like a key, so that the text itself is no guide.

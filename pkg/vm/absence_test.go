@@ -72,7 +72,7 @@ func TestVMThatLostAllTagsIsStillListed(t *testing.T) {
 		if len(vms) != 2 || i < 0 || len(vms[i].Tags) != 0 || vms[i].State != vm.StateRunning {
 			t.Fatalf("listed: %+v", vms)
 		}
-		if !w.vms.IsOurs(vms[i]) {
+		if !w.vms.Cluster().IsOurs(vms[i]) {
 			t.Error("its client token is ours, and it is not taken for ours")
 		}
 	}
@@ -83,8 +83,7 @@ func TestVMWithoutTagsIsListedAfterARestartWhenANodeClaimNamesIt(t *testing.T) {
 	fleet := fleetOf(w, 1)
 	w.StripTags(fleet[0])
 	restarted := w.another("uid-1")
-	restarted.Remember(vm.VM{ID: fleet[0], Subregion: w.fixture.Subnets[0].Subregion})
-	vms, err := restarted.List(t.Context())
+	vms, err := restarted.List(t.Context(), vm.VM{ID: fleet[0], Subregion: w.fixture.Subnets[0].Subregion})
 	if err != nil || len(vms) != 1 || vms[0].State != vm.StateRunning || vms[0].PrivateIP == "" {
 		t.Errorf("VMs %+v, %v", vms, err)
 	}
@@ -92,16 +91,14 @@ func TestVMWithoutTagsIsListedAfterARestartWhenANodeClaimNamesIt(t *testing.T) {
 
 func TestRememberedVMThatIsGoneIsListedUntilReadsAgree(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
-	w.vms.Remember(vm.VM{ID: "i-00000000", Subregion: "eu-west-2a"})
-	if vms := w.list(); len(vms) != 1 || vms[0].State != vm.StateUnknown || vms[0].Subregion != "eu-west-2a" {
+	if vms := w.list(vm.VM{ID: "i-00000000", Subregion: "eu-west-2a"}); len(vms) != 1 || vms[0].State != vm.StateUnknown || vms[0].Subregion != "eu-west-2a" {
 		t.Errorf("at once: %+v", vms)
 	}
 	w.clock.Step(10 * time.Second)
 	if vms := w.list(); len(vms) != 0 {
 		t.Errorf("later: %+v", vms)
 	}
-	w.vms.Remember(vm.VM{ID: "i-00000000"})
-	if vms := w.list(); len(vms) != 0 {
+	if vms := w.list(vm.VM{ID: "i-00000000"}); len(vms) != 0 {
 		t.Errorf("remembered again: %+v", vms)
 	}
 }
@@ -206,7 +203,7 @@ func TestVMWithoutTagsThatComesBackIsKnownAgain(t *testing.T) {
 	}
 	w.ClearFaults()
 	w.clock.Step(10 * time.Minute)
-	if err := w.vms.Widen(t.Context()); err != nil {
+	if _, err := w.vms.ListWidely(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := w.vms.Get(t.Context(), id); err != nil || v.State != vm.StateRunning {

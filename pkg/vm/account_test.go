@@ -15,9 +15,7 @@ func elsewhere(t *testing.T, fleet []string) *world {
 	t.Helper()
 	w := newWorld(t, &oapitest.Region{Seed: 99})
 	w.elsewhere = true
-	for _, id := range fleet {
-		w.vms.Remember(vm.VM{ID: id, Subregion: "eu-west-2a"})
-	}
+	w.vms.Remember(named(fleet...)...)
 	return w
 }
 
@@ -72,9 +70,8 @@ func TestOnlyVMIsGoneOnceTheWitnessConfirmsTheAccount(t *testing.T) {
 	if v, err := w.vms.Get(t.Context(), "i-00000000"); !errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("VM %q, %v, want ErrNotFound", v.State, err)
 	}
-	w.vms.Remember(vm.VM{ID: "i-00000001"})
 	w.clock.Step(time.Minute)
-	w.list()
+	w.list(named("i-00000001")...)
 	w.clock.Step(time.Minute)
 	if vms := w.list(); len(vms) != 0 || w.asked != 1 {
 		t.Errorf("listed %v, the witness was asked %d times, want once", ids(vms), w.asked)
@@ -88,9 +85,8 @@ func TestTerminatedVMShowsTheAccount(t *testing.T) {
 	w.KillVM(id)
 	w.elsewhere = true
 	restarted := w.another("uid-1")
-	restarted.Remember(vm.VM{ID: id}, vm.VM{ID: "i-00000000"})
 	for range 3 {
-		if _, err := restarted.List(t.Context()); err != nil {
+		if _, err := restarted.List(t.Context(), named(id, "i-00000000")...); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.Step(10 * time.Second)
@@ -110,8 +106,7 @@ func TestAnyVMOfTheClusterShowsTheAccount(t *testing.T) {
 	fleetOf(w, 1)
 	w.elsewhere = true
 	restarted := w.another("uid-1")
-	restarted.Remember(vm.VM{ID: "i-00000000"})
-	if _, err := restarted.List(t.Context()); err != nil {
+	if _, err := restarted.List(t.Context(), named("i-00000000")...); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Step(time.Minute)

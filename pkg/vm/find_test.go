@@ -15,7 +15,7 @@ import (
 func TestVMOfANodeClaimIsFoundByItsTag(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	launched := w.running("default-a", "default-b")[0]
-	found, err := w.another("uid-1").Find(t.Context(), w.request("default-a").Owner)
+	found, err := w.another("uid-1").Adopt(t.Context(), w.request("default-a").Owner, w.clock.Now())
 	if err != nil || found.ID != launched.ID {
 		t.Errorf("VM %q, %v, want %q", found.ID, err, launched.ID)
 	}
@@ -27,13 +27,10 @@ func TestVMOfANodeClaimIsFoundByItsTokenWhenTheTagsAreLost(t *testing.T) {
 	launched := w.running("default-a")[0]
 	w.StripTags(launched.ID)
 	restarted := w.another("uid-1")
-	if found, err := restarted.Find(t.Context(), request.Owner); !errors.Is(err, vm.ErrNotFound) {
-		t.Errorf("without looking widely: VM %+v, %v", found, err)
+	if found, err := restarted.Adopt(t.Context(), request.Owner, w.clock.Now()); !errors.Is(err, vm.ErrNotFound) {
+		t.Errorf("a NodeClaim that is younger than the process: VM %+v, %v", found, err)
 	}
-	if err := restarted.Widen(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	found, err := restarted.Find(t.Context(), request.Owner)
+	found, err := restarted.Adopt(t.Context(), request.Owner, w.clock.Now().Add(-time.Second))
 	if err != nil || found.ID != launched.ID {
 		t.Fatalf("VM %q, %v, want %q", found.ID, err, launched.ID)
 	}
@@ -52,24 +49,28 @@ func TestVMThatLeavesIsNotFoundForItsNodeClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if found, err := w.vms.Find(t.Context(), request.Owner); !errors.Is(err, vm.ErrNotFound) {
+		if found, err := w.vms.Adopt(t.Context(), request.Owner, w.clock.Now()); !errors.Is(err, vm.ErrNotFound) {
 			t.Errorf("VM %+v, %v", found, err)
 		}
 		w.clock.Step(2 * time.Minute)
 	}
 }
 
-func TestFindFailsWhenItCannotLook(t *testing.T) {
+func TestAdoptFailsWhenItCannotLook(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultErrorBefore})
-	if _, err := w.vms.Find(t.Context(), w.request("default-a").Owner); err == nil || errors.Is(err, vm.ErrNotFound) {
+	if _, err := w.vms.Adopt(t.Context(), w.request("default-a").Owner, w.clock.Now()); err == nil || errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("error %v, want one that is not ErrNotFound: a second VM would be launched", err)
 	}
 	w.ClearFaults()
 	w.list()
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultErrorBefore})
-	if err := w.vms.Widen(t.Context()); err == nil {
-		t.Error("looking widely: no error")
+	before := w.clock.Now().Add(-time.Hour)
+	if _, err := w.vms.Adopt(t.Context(), w.request("default-a").Owner, before); err == nil || errors.Is(err, vm.ErrNotFound) {
+		t.Errorf("looking widely: error %v, want one that is not ErrNotFound", err)
+	}
+	if vms, err := w.vms.ListWidely(t.Context()); err == nil {
+		t.Errorf("listing widely: %v and no error", ids(vms))
 	}
 }
 
@@ -92,8 +93,8 @@ func TestOwnershipNeedsProof(t *testing.T) {
 		"somebody's token":    {vm.VM{ClientToken: "kpo-"}, false, false},
 		"tags, other's token": {vm.VM{Tags: c.Tags(owner, nil), ClientToken: foreign}, true, true},
 	} {
-		if c.Owns(tt.v) != tt.owns || w.vms.IsOurs(tt.v) != tt.ours {
-			t.Errorf("%s: owns %t, ours %t, want %t, %t", name, c.Owns(tt.v), w.vms.IsOurs(tt.v), tt.owns, tt.ours)
+		if c.Owns(tt.v) != tt.owns || c.IsOurs(tt.v) != tt.ours {
+			t.Errorf("%s: owns %t, ours %t, want %t, %t", name, c.Owns(tt.v), c.IsOurs(tt.v), tt.owns, tt.ours)
 		}
 	}
 }

@@ -46,6 +46,21 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	if err != nil {
 		return VM{}, err
 	}
+	launched, err := p.create(ctx, r, data)
+	if err != nil {
+		return VM{}, err
+	}
+	// The answer of CreateVms has no tags: until a read shows them, they are what was sent, where that has worked so far.
+	if p.tagsArrive() {
+		launched.Tags = tags
+	}
+	p.fleet.launched(launched, p.now())
+	p.attempts.launched(r.Owner.NodeClaimUID)
+	return launched, nil
+}
+
+// create makes the call, and notes for Adopt how it ended.
+func (p *Provider) create(ctx context.Context, r Request, data string) (VM, error) {
 	// The struct is built literally: the SDK's constructor presets Performance and more.
 	response, err := p.api.CreateVms(ctx, osc.CreateVmsRequest{
 		ClientToken:         new(p.cluster.Token(r.Owner, r.Type, r.SubnetID)),
@@ -60,20 +75,19 @@ func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 		UserData:            &data,
 	})
 	if err != nil {
+		if isUnclear(ctx, err) {
+			p.attempts.unclear(r.Owner.NodeClaimUID, p.now())
+		}
 		return VM{}, fmt.Errorf("creating a %s in subnet %q: %w", r.Type, r.SubnetID, err)
 	}
 	if len(response.GetVms()) != 1 {
+		p.attempts.unclear(r.Owner.NodeClaimUID, p.now())
 		return VM{}, fmt.Errorf("creating a %s in subnet %q: Outscale returned %d VMs, want 1", r.Type, r.SubnetID, len(response.GetVms()))
 	}
 	launched := fromAPI(response.GetVms()[0])
 	if launched.Leaving() {
 		return VM{}, fmt.Errorf("VM %q of NodeClaim %q is %s already: %w", launched.ID, r.Owner.NodeClaim, launched.State, ErrNotFound)
 	}
-	// The answer of CreateVms has no tags: until a read shows them, they are what was sent, where that has worked so far.
-	if p.tagsArrive() {
-		launched.Tags = tags
-	}
-	p.fleet.launched(launched, p.now())
 	return launched, nil
 }
 

@@ -263,15 +263,3 @@ func TestDevicesAreSentAsAsked(t *testing.T) {
 		t.Errorf("user data %q, %v", data, err)
 	}
 }
-
-func TestConsoleIsDecoded(t *testing.T) {
-	w := newWorld(t, &oapitest.Region{})
-	launched := w.running("default-a")[0]
-	w.WriteConsole(launched.ID, "[talos] hello\n")
-	if text, err := w.vms.Console(t.Context(), launched.ID); err != nil || !strings.Contains(text, "[talos] hello\n") {
-		t.Errorf("console %q, %v", text, err)
-	}
-	if _, err := w.vms.Console(t.Context(), "i-00000000"); err == nil || !strings.Contains(err.Error(), "i-00000000") {
-		t.Errorf("error %v", err)
-	}
-}

@@ -206,13 +206,13 @@ func TestAnotherClusterOfTheSameNameIsLeftAlone(t *testing.T) {
 		t.Errorf("listed (-want +got):\n%s", diff)
 	}
 	v, err := w.vms.Get(t.Context(), other.ID)
-	if err != nil || w.vms.IsOurs(v) || w.vms.Cluster().Owns(v) {
+	if err != nil || w.vms.Cluster().IsOurs(v) || w.vms.Cluster().Owns(v) {
 		t.Errorf("their VM %+v, %v: taken for ours", v, err)
 	}
 	if diff := cmp.Diff([]string{ours.ID}, ids(w.list())); diff != "" {
 		t.Errorf("once it was asked for, their VM is listed (-want +got):\n%s", diff)
 	}
-	if _, err := w.vms.Find(t.Context(), theirs.Owner); !errors.Is(err, vm.ErrNotFound) {
+	if _, err := w.vms.Adopt(t.Context(), theirs.Owner, w.clock.Now()); !errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("their VM was found: %v", err)
 	}
 }

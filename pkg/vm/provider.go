@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
@@ -44,6 +43,7 @@ type Provider struct {
 	failed   error
 	failedAt time.Time
 	fleet    *fleet
+	attempts attempts
 	deletes  *batcher
 }
 
@@ -61,16 +61,23 @@ func NewProvider(api *oapi.Client, cluster Cluster, options Options, now func() 
 // Cluster returns whose VMs these are.
 func (p *Provider) Cluster() Cluster { return p.cluster }
 
-// Remember names VMs that NodeClaims refer to. They count as existing until a read by ID has shown the contrary, so
-// that one that lost its tags is not taken for gone.
-func (p *Provider) Remember(vms ...VM) { p.fleet.remember(vms) }
-
-// List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error.
-func (p *Provider) List(ctx context.Context) ([]VM, error) {
+// List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error. The
+// named ones are VMs that NodeClaims refer to. They count as existing until a read by ID has shown the contrary, so that
+// one that lost its tags is not taken for gone.
+func (p *Provider) List(ctx context.Context, named ...VM) ([]VM, error) {
+	p.fleet.remember(named)
 	if err := p.refresh(ctx, maxAge); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil
+}
+
+// ListWidely is List after a look at all VMs of the account, which also shows those of ours that lost their tags.
+func (p *Provider) ListWidely(ctx context.Context) ([]VM, error) {
+	if err := p.widen(ctx); err != nil {
+		return nil, err
+	}
+	return p.List(ctx)
 }
 
 // Get returns one VM, of at most 5 s of age. ErrNotFound means that it is terminated or does not exist.
@@ -91,43 +98,6 @@ func (p *Provider) GetWithin(ctx context.Context, id string, age time.Duration) 
 		return VM{}, fmt.Errorf("VM %q: %w", id, ErrNotFound)
 	}
 	return v, nil
-}
-
-// Find returns the VM of a NodeClaim that an earlier attempt launched. Where its tags may be lost, Widen comes first.
-func (p *Provider) Find(ctx context.Context, owner Owner) (VM, error) {
-	if err := p.refresh(ctx, maxAge); err != nil {
-		return VM{}, err
-	}
-	if found, ok := p.fleet.find(p.cluster, owner.NodeClaimUID); ok {
-		return found, nil
-	}
-	return VM{}, fmt.Errorf("VM of NodeClaim %q: %w", owner.NodeClaim, ErrNotFound)
-}
-
-// Widen reads all VMs that the account has, and takes in those that this cluster launched and that no tag shows: their
-// client tokens do. It costs one call for each 1,000 VMs of the account, shared by all callers of 5 s.
-func (p *Provider) Widen(ctx context.Context) error {
-	return p.alone(ctx, maxAge, p.fleet.widened, func() error {
-		all, started, err := p.read(ctx, osc.FiltersVm{VmStateNames: aliveStates()})
-		if err != nil {
-			return fmt.Errorf("looking for VMs without tags: %w", err)
-		}
-		p.fleet.takeIn(p.cluster, all, started)
-		return nil
-	})
-}
-
-// Console returns the last 64 KiB of the VM's console. It can hold secrets: mask them before showing it.
-func (p *Provider) Console(ctx context.Context, id string) (string, error) {
-	encoded, err := p.api.ReadConsoleOutput(ctx, id)
-	if err != nil {
-		return "", fmt.Errorf("reading the console of VM %q: %w", id, err)
-	}
-	text, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", fmt.Errorf("decoding the console of VM %q: %w", id, err)
-	}
-	return string(text), nil
 }
 
 // refresh makes the snapshot at most so old.
@@ -199,7 +169,7 @@ func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(sinc
 }
 
 func aliveStates() *[]string {
-	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, "quarantine"}
+	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, StateQuarantine}
 }
 
 // readByID reads VMs in portions, since the number of values that a filter takes is not documented. It returns also the

@@ -87,6 +87,10 @@ func (c Cluster) Owns(v VM) bool {
 	return v.Tags[TagManagedBy] == c.Name && v.Tags[TagClusterUID] == c.UID
 }
 
+// IsOurs reports whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
+// stripped, a client token that only this cluster makes.
+func (c Cluster) IsOurs(v VM) bool { return c.Owns(v) || c.launched(v) }
+
 // isForeign reports whether the VM is proven to be another cluster's, for instance one of the same name.
 func (c Cluster) isForeign(v VM) bool {
 	uid, ok := v.Tags[TagClusterUID]
@@ -145,10 +149,4 @@ func (p *Provider) Tag(ctx context.Context, id string, tags map[string]string) e
 	}
 	p.fleet.tagged(id, tags, p.now())
 	return nil
-}
-
-// IsOurs reports whether a VM that a NodeClaim names may be deleted for it: it has the cluster's tags or, where they were
-// stripped, a client token that only this cluster makes.
-func (p *Provider) IsOurs(v VM) bool {
-	return p.cluster.Owns(v) || p.cluster.launched(v)
 }

@@ -16,6 +16,8 @@ const (
 	StateStopped      = "stopped"
 	StateShuttingDown = "shutting-down"
 	StateTerminated   = "terminated"
+	// StateQuarantine is a VM that Outscale has set aside: it exists, and does not run.
+	StateQuarantine = "quarantine"
 	// StateUnknown is ours: a NodeClaim names this VM, and no read has shown it yet.
 	StateUnknown = "unknown"
 )

@@ -105,13 +105,22 @@ func (w *world) running(claims ...string) []vm.VM {
 	return out
 }
 
-func (w *world) list() []vm.VM {
+func (w *world) list(named ...vm.VM) []vm.VM {
 	w.t.Helper()
-	vms, err := w.vms.List(w.t.Context())
+	vms, err := w.vms.List(w.t.Context(), named...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return vms
+}
+
+// named are VMs that NodeClaims name, whatever reads say.
+func named(ids ...string) []vm.VM {
+	var out []vm.VM
+	for _, id := range ids {
+		out = append(out, vm.VM{ID: id, Subregion: "eu-west-2a"})
+	}
+	return out
 }
 
 // later lists after the snapshot's age.

@@ -17,8 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 // literals are the strings in the source of a package: the controller's variables are spelled there.
@@ -213,7 +213,7 @@ func TestControllerReadsTheInstanceTypesOfTheChart(t *testing.T) {
 	path := environment(t, full())["INSTANCE_TYPES_FILE"].Value
 	deployment := find[appsv1.Deployment](t, objects, "Deployment", "")
 	mount := deployment.Spec.Template.Spec.Containers[0].VolumeMounts[0]
-	types, err := instancetype.ParseStatic([]byte(data[strings.TrimPrefix(path, mount.MountPath+"/")]))
+	types, err := vmtype.ParseStatic([]byte(data[strings.TrimPrefix(path, mount.MountPath+"/")]))
 	if err != nil || len(types) != 2 || types[1].Price != 2.5 {
 		t.Errorf("types %+v, error %v", types, err)
 	}

@@ -10,11 +10,11 @@ import (
 // +kubebuilder:resource:path=outscalenodeclasses,scope=Cluster,categories={karpenter},shortName={oscnc}
 // +kubebuilder:subresource:status
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.status.imageName`
+// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.status.image.name`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Subregions",type=string,JSONPath=`.status.subregions`,priority=1
 // +kubebuilder:printcolumn:name="Image-ID",type=string,JSONPath=`.spec.imageId`,priority=1
-// +kubebuilder:printcolumn:name="Talos",type=string,JSONPath=`.status.talosVersion`,priority=1
+// +kubebuilder:printcolumn:name="Talos",type=string,JSONPath=`.status.image.talosVersion`,priority=1
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.status!="True")].message`,priority=1
 type OutscaleNodeClass struct {
 	metav1.TypeMeta   `json:",inline"`

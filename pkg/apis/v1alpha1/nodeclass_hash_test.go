@@ -101,7 +101,7 @@ func TestHashIgnoresWhatChangesNoNode(t *testing.T) {
 		}
 	}
 	class := edited()
-	class.Labels, class.Generation, class.Status.ImageName = map[string]string{"a": "b"}, 7, "talos"
+	class.Labels, class.Generation, class.Status.Image = map[string]string{"a": "b"}, 7, &v1alpha1.Image{ID: "ami-1"}
 	if got := class.Hash(); got != want || len(class.Spec.SubnetIDs) == 0 {
 		t.Errorf("hash %q, want %q; spec %+v", got, want, class.Spec)
 	}

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/awslabs/operatorpkg/status"
@@ -26,8 +27,15 @@ const (
 	ConditionLaunchReady = "LaunchReady"
 )
 
-// OutscaleNodeClassStatus is what the provider found.
+// OutscaleNodeClassStatus is what the provider found. Launches and drift read it, and not the spec.
 type OutscaleNodeClassStatus struct {
+	// Image is the OMI of the spec.
+	// +optional
+	Image *Image `json:"image,omitempty"`
+	// SecurityGroups are the security groups of the spec, in its order.
+	// +listType=atomic
+	// +optional
+	SecurityGroups []SecurityGroup `json:"securityGroups,omitempty"`
 	// Subnets are the subnets of the spec, in its order.
 	// +listType=atomic
 	// +optional
@@ -36,12 +44,6 @@ type OutscaleNodeClassStatus struct {
 	// +listType=atomic
 	// +optional
 	Subregions []string `json:"subregions,omitempty"`
-	// ImageName is the name of the OMI.
-	// +optional
-	ImageName string `json:"imageName,omitempty"`
-	// TalosVersion is what the OMI says of itself, in its tag talos.dev/version or its name. A name can be wrong.
-	// +optional
-	TalosVersion string `json:"talosVersion,omitempty"`
 	// EphemeralMax is how large the node's volume EPHEMERAL can become, where the machine config limits it or may place it
 	// on another disk than the root.
 	// +optional
@@ -49,6 +51,27 @@ type OutscaleNodeClassStatus struct {
 	// Conditions say whether the class can be used, and which field is wrong if not.
 	// +optional
 	Conditions []status.Condition `json:"conditions,omitempty"`
+}
+
+// Image is the OMI that VMs are made from.
+type Image struct {
+	// ID of the OMI.
+	ID string `json:"id"`
+	// Name of the OMI.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// TalosVersion is what the OMI says of itself, in its tag talos.dev/version or its name. A name can be wrong.
+	// +optional
+	TalosVersion string `json:"talosVersion,omitempty"`
+}
+
+// SecurityGroup is a security group of the VMs.
+type SecurityGroup struct {
+	// ID of the security group.
+	ID string `json:"id"`
+	// Name of the security group.
+	// +optional
+	Name string `json:"name,omitempty"`
 }
 
 // Subnet is a subnet that VMs may be placed in.
@@ -67,6 +90,23 @@ type Subnet struct {
 
 // IsFull reports whether the subnet had no free address when it was last read.
 func (in *Subnet) IsFull() bool { return in.AvailableIPs != nil && *in.AvailableIPs == 0 }
+
+// IsResolved reports whether the status has what the spec names, so that VMs can be launched and compared with it. A
+// class that an older release checked is Ready without it: that release wrote neither image nor security groups, and left
+// those of an earlier spec alone.
+func (in *OutscaleNodeClass) IsResolved() bool {
+	return in.Status.Image != nil && in.Status.Image.ID == in.Spec.ImageID &&
+		slices.Equal(in.Status.SecurityGroupIDs(), in.Spec.SecurityGroupIDs)
+}
+
+// SecurityGroupIDs returns the IDs of the security groups.
+func (in *OutscaleNodeClassStatus) SecurityGroupIDs() []string {
+	var out []string
+	for _, group := range in.SecurityGroups {
+		out = append(out, group.ID)
+	}
+	return out
+}
 
 // StatusConditions gives access to the conditions, as Karpenter wants it.
 func (in *OutscaleNodeClass) StatusConditions(opts ...status.ForOption) status.ConditionSet {

@@ -254,6 +254,8 @@ func testStatus(t *testing.T, kube client.Client) {
 		t.Fatal(err)
 	}
 	created.Status.Subnets = []v1alpha1.Subnet{{ID: "subnet-1a2b3c4d", Subregion: "eu-west-2a", CIDR: "10.0.1.0/24", AvailableIPs: new(int32(7))}}
+	created.Status.Image = &v1alpha1.Image{ID: "ami-1a2b3c4d", Name: "talos-v1.13.0", TalosVersion: "v1.13.0"}
+	created.Status.SecurityGroups = []v1alpha1.SecurityGroup{{ID: "sg-1a2b3c4d", Name: "workers"}}
 	created.StatusConditions().SetTrue(v1alpha1.ConditionImageReady)
 	created.StatusConditions().SetFalse(v1alpha1.ConditionTalosReady, "WorkerConfigInvalid", "machine.token is missing")
 	want := created.Status.DeepCopy()
@@ -266,6 +268,12 @@ func testStatus(t *testing.T, kube client.Client) {
 	}
 	if diff := cmp.Diff(want.Subnets, got.Status.Subnets); diff != "" || len(got.Status.Conditions) != len(want.Conditions) {
 		t.Errorf("conditions %v, subnets (-want +got):\n%s", got.Status.Conditions, diff)
+	}
+	if diff := cmp.Diff(want.Image, got.Status.Image); diff != "" {
+		t.Errorf("image (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.SecurityGroups, got.Status.SecurityGroups); diff != "" {
+		t.Errorf("security groups (-want +got):\n%s", diff)
 	}
 	if ready := got.StatusConditions().Get("Ready"); !ready.IsFalse() {
 		t.Errorf("ready is %s", ready.Status)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
@@ -41,11 +42,11 @@ func TestPricesOutliveTheProcess(t *testing.T) {
 	kube := fake.NewClientBuilder().WithObjects(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}).Build()
 	readAt := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	first := start(t, region, kube, readAt)
-	want, _ := first.VM(6, 2, 4, 8)
+	want, _ := first.VM(tina(6, 2, 4, 8))
 	wantVolume, _ := first.Volume("io1", 100, 1000)
 	unreadable(t, region)
 	second := start(t, region, kube, readAt.Add(24*time.Hour))
-	got, known := second.VM(6, 2, 4, 8)
+	got, known := second.VM(tina(6, 2, 4, 8))
 	volume, volumeKnown := second.Volume("io1", 100, 1000)
 	if !known || got != want || !volumeKnown || volume != wantVolume {
 		t.Errorf("VM %v, volume %v EUR/h, want %v and %v: without prices nothing is launched", got, volume, want, wantVolume)
@@ -81,4 +82,8 @@ func TestWithoutKeptPricesTheControllerGoesOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func tina(generation, performance, vcores, memoryGiB int) vmtype.Type {
+	return vmtype.Type{Generation: generation, Performance: performance, VCores: vcores, MemoryGiB: memoryGiB}
 }

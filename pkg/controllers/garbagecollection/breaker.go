@@ -8,9 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/karpenter/pkg/events"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -63,17 +62,17 @@ func (c *Controller) refuse(ctx context.Context, leaked []vm.VM, nodes []corev1.
 	for i, node := range nodes {
 		names[i] = node.Name
 	}
-	log.FromContext(ctx).Error(nil, "many VMs have no NodeClaim, and may be Nodes all the same: none is deleted, look at them",
-		"leaked", ids(leaked), "nodes", names, "why", why, "reason", "GarbageCollectionRefused")
 	var object client.Object = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem}}
 	if len(nodes) > 0 {
 		object = &nodes[0]
 	}
-	c.recorder.Publish(events.Event{
-		InvolvedObject: object, Type: corev1.EventTypeWarning, Reason: "GarbageCollectionRefused",
-		Message: fmt.Sprintf("%d VMs have no NodeClaim, and %s: none is deleted (%s)", len(leaked), why, strings.Join(firstIDs(leaked), ", ")),
+	c.ledger.Record(ctx, ledger.Decision{
+		Reason: ledger.GarbageCollectionRefused, Object: object, Alarm: true,
+		Message: "many VMs have no NodeClaim, and may be Nodes all the same: none is deleted, look at them",
+		With:    []any{"leaked", ids(leaked), "nodes", names, "why", why},
+		Event:   fmt.Sprintf("%d VMs have no NodeClaim, and %s: none is deleted (%s)", len(leaked), why, strings.Join(firstIDs(leaked), ", ")),
 		// One event, however the list changes from sweep to sweep.
-		DedupeValues: []string{"GarbageCollectionRefused"},
+		Fleetwide: true,
 	})
 }
 

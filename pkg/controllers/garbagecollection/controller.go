@@ -11,8 +11,6 @@ import (
 
 	"github.com/awslabs/operatorpkg/reconciler"
 	"github.com/awslabs/operatorpkg/singleton"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	controllerruntime "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +20,8 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -29,8 +29,6 @@ import (
 const (
 	// every is the pace of the sweeps.
 	every = time.Minute
-	// minAge is more than the 5 minutes that Karpenter gives a launch: a younger VM may be about to be adopted.
-	minAge = 6 * time.Minute
 	// widely is how often VMs are looked for that no tag shows.
 	widely = 5 * time.Minute
 	// bootAge is how old a NodeClaim must be before its VM is expected to be there.
@@ -43,7 +41,7 @@ type Controller struct {
 	kube     client.Writer
 	uncached client.Reader
 	vms      *vm.Provider
-	recorder events.Recorder
+	ledger   *ledger.Ledger
 	// seen are the VMs that looked leaked in the sweep before.
 	seen    map[string]bool
 	widened time.Time
@@ -51,7 +49,7 @@ type Controller struct {
 
 // NewController returns the controller. Uncached must read from the API server.
 func NewController(clk clock.Clock, kube client.Writer, uncached client.Reader, vms *vm.Provider, recorder events.Recorder) *Controller {
-	return &Controller{clock: clk, kube: kube, uncached: uncached, vms: vms, recorder: recorder, seen: map[string]bool{}}
+	return &Controller{clock: clk, kube: kube, uncached: uncached, vms: vms, ledger: ledger.New(recorder), seen: map[string]bool{}}
 }
 
 func (c *Controller) Name() string { return "vm.garbagecollection" }
@@ -65,15 +63,9 @@ func (c *Controller) Reconcile(ctx context.Context) (reconciler.Result, error) {
 }
 
 func (c *Controller) sweep(ctx context.Context) error {
-	if c.clock.Since(c.widened) > widely {
-		if err := c.vms.Widen(ctx); err != nil {
-			return err
-		}
-		c.widened = c.clock.Now()
-	}
 	// VMs before NodeClaims: a NodeClaim that is made between the two reads then has no VM in the list yet, instead of a
 	// VM having no NodeClaim.
-	vms, err := c.vms.List(ctx)
+	vms, err := c.list(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for leaked VMs: %w", err)
 	}
@@ -83,6 +75,18 @@ func (c *Controller) sweep(ctx context.Context) error {
 	}
 	ours := slices.DeleteFunc(claims.Items, func(claim karpv1.NodeClaim) bool { return !v1alpha1.IsOurs(&claim) })
 	return errors.Join(c.deleteVMs(ctx, vms, ours), c.deleteNodeClaims(ctx, ours))
+}
+
+// list returns the VMs of the cluster, from time to time also those that no tag shows.
+func (c *Controller) list(ctx context.Context) ([]vm.VM, error) {
+	if c.clock.Since(c.widened) <= widely {
+		return c.vms.List(ctx)
+	}
+	vms, err := c.vms.ListWidely(ctx)
+	if err == nil {
+		c.widened = c.clock.Now()
+	}
+	return vms, err
 }
 
 // deleteVMs deletes what was leaked in this sweep and the one before, some in each sweep.
@@ -105,8 +109,10 @@ func (c *Controller) deleteVMs(ctx context.Context, vms []vm.VM, claims []karpv1
 		}
 		allowed--
 		deletions.Inc()
-		log.FromContext(ctx).Info("deleted leaked VM", "vm-id", v.ID, "instance-type", v.Type, "subregion", v.Subregion,
-			"NodeClaim", klog.KRef("", v.Tags[vm.TagNodeClaim]), "NodePool", klog.KRef("", v.Tags[vm.TagNodePool]), "reason", "Leaked")
+		c.ledger.Record(ctx, ledger.Decision{
+			Reason: ledger.Leaked, NodeClaim: v.Tags[vm.TagNodeClaim], NodePool: v.Tags[vm.TagNodePool],
+			Message: "deleted leaked VM", VM: v.ID, Type: v.Type, Subregion: v.Subregion,
+		})
 	}
 	return errors.Join(failed...)
 }
@@ -130,32 +136,21 @@ func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeC
 			failed = append(failed, fmt.Errorf("deleting NodeClaim %q: %w", claim.Name, err))
 			continue
 		}
-		c.recorder.Publish(events.Event{
-			InvolvedObject: &claim, Type: corev1.EventTypeWarning, Reason: "VMGone",
-			Message: fmt.Sprintf("VM %s was terminated before its node registered", id), DedupeValues: []string{string(claim.UID)},
+		c.ledger.Record(ctx, ledger.Decision{
+			Reason: ledger.VMGone, Object: &claim, Message: "deleted NodeClaim whose VM is gone", VM: id,
+			Event: fmt.Sprintf("VM %s was terminated before its node registered", id),
 		})
-		log.FromContext(ctx).Info("deleted NodeClaim whose VM is gone", "NodeClaim", klog.KObj(&claim), "vm-id", id, "reason", "VMGone")
 	}
 	return errors.Join(failed...)
 }
 
-// suspects are old VMs that are proven to be ours and that no NodeClaim refers to: neither by provider ID nor, as long as
-// it has none, by UID. A NodeClaim that has another VM does not protect this one.
-func (c *Controller) suspects(vms []vm.VM, claims []karpv1.NodeClaim) []vm.VM {
-	wanted := map[string]bool{}
-	var launching []func(vm.VM) bool
-	for _, claim := range claims {
-		if id, err := utils.ParseProviderID(claim.Status.ProviderID); err == nil {
-			wanted[id] = true
-		} else {
-			launching = append(launching, c.vms.Cluster().Claims(string(claim.UID)))
-		}
-	}
+// suspects are the VMs that may be deleted, as far as one look shows.
+func (c *Controller) suspects(vms []vm.VM, all []karpv1.NodeClaim) []vm.VM {
+	cluster, now := c.vms.Cluster(), c.clock.Now()
+	claims := owner.ClaimsOf(cluster, all)
 	var out []vm.VM
 	for _, v := range vms {
-		isClaimed := func(claims func(vm.VM) bool) bool { return claims(v) }
-		old := !v.CreatedAt.IsZero() && c.clock.Since(v.CreatedAt) > minAge
-		if old && !v.Leaving() && c.vms.IsOurs(v) && !wanted[v.ID] && !slices.ContainsFunc(launching, isClaimed) {
+		if owner.Judge(cluster, owner.Facts{VM: v, NodeClaim: claims.Of(v), Now: now}).MayDelete() {
 			out = append(out, v)
 		}
 	}

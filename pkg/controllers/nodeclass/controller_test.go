@@ -71,8 +71,14 @@ func TestAGoodNodeClassIsReadyAndShowsWhatItFound(t *testing.T) {
 	if len(got.Status.Subnets) != len(region.Fixture().Subnets) || got.Status.Subnets[0].Subregion != region.Fixture().Subnets[0].Subregion {
 		t.Errorf("subnets %+v", got.Status.Subnets)
 	}
-	if got.Status.TalosVersion != "v1.13.0" || got.Status.ImageName == "" {
-		t.Errorf("image %q, Talos %q", got.Status.ImageName, got.Status.TalosVersion)
+	fixture := region.Fixture()
+	image := got.Status.Image
+	if image == nil || image.ID != fixture.ImageID || image.Name == "" || image.TalosVersion != "v1.13.0" {
+		t.Errorf("image %+v", image)
+	}
+	groups := got.Status.SecurityGroups
+	if len(groups) != 1 || groups[0].ID != fixture.WorkerSecurityGroupID || groups[0].Name == "" {
+		t.Errorf("security groups %+v", groups)
 	}
 	if len(got.Finalizers) != 1 {
 		t.Errorf("finalizers %v, want ours: a class must not go before its nodes", got.Finalizers)

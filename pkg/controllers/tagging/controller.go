@@ -78,7 +78,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	missing := c.missing(claim, nodeClass, v)
 	if len(missing) > 0 {
-		if !c.vms.IsOurs(v) {
+		if !c.vms.Cluster().IsOurs(v) {
 			return reconcile.Result{}, fmt.Errorf("VM %q of NodeClaim %q is not proven to be of this cluster: its tags are left alone", id, claim.Name)
 		}
 		if err := c.vms.Tag(ctx, id, missing); err != nil {

@@ -1,12 +1,11 @@
-package instancetype
+// Package vmtype knows the VM types of Outscale: their names, their sizes and the grid of those that a NodeClass offers.
+package vmtype
 
 import (
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
-
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
 // Type is one VM type.
@@ -22,13 +21,33 @@ type Type struct {
 	Price float64
 }
 
+// Bounds are the lists that a grid is made of. An empty one means its default.
+type Bounds struct {
+	Generations []int32
+	// Performances are names, see Type.PerformanceName.
+	Performances   []string
+	VCores         []int32
+	MemoryPerVCore []int32
+}
+
 // performances are the names of the flags p1, p2 and p3.
 func performances() []string { return []string{"highest", "high", "medium"} }
+
+// PerformanceName returns highest, high or medium, or "" for a type that is no tina type.
+func (t Type) PerformanceName() string {
+	if t.Performance < 1 || t.Performance > len(performances()) {
+		return ""
+	}
+	return performances()[t.Performance-1]
+}
+
+// tinaName is the name of a tina type with its performance flag.
+var tinaName = regexp.MustCompile(`^tinav([1-9]\d?)\.c([1-9]\d*)r([1-9]\d*)p([1-3])$`)
 
 // Parse reads a tina name. It is false for any other name, and for a name without a performance flag, which Outscale
 // would echo with one.
 func Parse(name string) (Type, bool) {
-	match := regexp.MustCompile(`^tinav([1-9]\d?)\.c([1-9]\d*)r([1-9]\d*)p([1-3])$`).FindStringSubmatch(name)
+	match := tinaName.FindStringSubmatch(name)
 	if match == nil {
 		return Type{}, false
 	}
@@ -39,9 +58,9 @@ func Parse(name string) (Type, bool) {
 	return Type{Name: name, Generation: n[0], VCores: n[1], MemoryGiB: n[2], Performance: n[3]}, true
 }
 
-// tina returns the grid of a NodeClass: Outscale sells any combination, and Karpenter's scheduler is slow with
+// Grid returns the tina types within bounds: Outscale sells any combination, and Karpenter's scheduler is slow with
 // thousands of types. The default grid has 189.
-func tina(bounds v1alpha1.InstanceTypes) []Type {
+func Grid(bounds Bounds) []Type {
 	generations := orDefault(bounds.Generations, 5, 6, 7)
 	vcores := orDefault(bounds.VCores, 2, 4, 8, 16, 32, 48, 64)
 	ratios := orDefault(bounds.MemoryPerVCore, 2, 4, 8)
