@@ -24,6 +24,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/bootstraptoken"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/interruption"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/registration"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
@@ -84,6 +85,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			registration.NewController(op.Clock, op.GetClient(), uncached, vms, provider, op.EventRecorder),
 			bootstraptoken.NewController(op.GetClient(), uncached),
 			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
+			interruption.NewController(op.Clock, op.GetClient(), api, vms, op.EventRecorder),
 		).
 		Start(ctx)
 	return nil

@@ -67,7 +67,12 @@ func (p *Provider) Remember(vms ...VM) { p.fleet.remember(vms) }
 
 // List returns all VMs of the cluster that are not terminated: a complete answer of at most 5 s of age, or an error.
 func (p *Provider) List(ctx context.Context) ([]VM, error) {
-	if err := p.refresh(ctx, maxAge); err != nil {
+	return p.ListWithin(ctx, maxAge)
+}
+
+// ListWithin is List for those whom an older snapshot serves as well.
+func (p *Provider) ListWithin(ctx context.Context, age time.Duration) ([]VM, error) {
+	if err := p.refresh(ctx, age); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil
@@ -199,7 +204,7 @@ func (p *Provider) alone(ctx context.Context, age time.Duration, fresh func(sinc
 }
 
 func aliveStates() *[]string {
-	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, "quarantine"}
+	return &[]string{StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, StateQuarantine}
 }
 
 // readByID reads VMs in portions, since the number of values that a filter takes is not documented. It returns also the
