@@ -158,11 +158,11 @@ func (c *Controller) subject(ctx context.Context, claim *karpv1.NodeClaim, v vm.
 
 // look says what has become of one VM, and puts it on the list if its NodeClaim must be replaced.
 func (c *Controller) look(ctx context.Context, s subject, sweep *sweep) {
-	if s.vm.State != vm.StateStopping && s.vm.State != vm.StateStopped {
+	if !isDown(s.vm) {
 		delete(c.down, s.vm.ID)
 	}
 	if !s.claim.DeletionTimestamp.IsZero() {
-		if c.isDown(s.vm) || c.isDue(s) {
+		if isDown(s.vm) || c.isDue(s) {
 			sweep.underWay++
 		}
 		c.hurry(ctx, s)

@@ -31,7 +31,7 @@ func causeOf(reason string) cause {
 	}
 }
 
-func (c *Controller) isDown(v vm.VM) bool { return v.State == vm.StateStopping || v.State == vm.StateStopped }
+func isDown(v vm.VM) bool { return v.State == vm.StateStopping || v.State == vm.StateStopped }
 
 // stopped is for a VM that is down though its NodeClaim lives. A stopped VM is billed for its volumes and runs no pod:
 // nothing but a person starts it again, and Karpenter has no call for that.
