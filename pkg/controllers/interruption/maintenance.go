@@ -159,7 +159,7 @@ func (c *Controller) maintained(ctx context.Context, s subject, sweep *sweep) {
 			karpv1.DoNotDisruptAnnotationKey, karpv1.DoNotRepairAnnotationKey), s.vm.ID, p.window())
 	default:
 		sweep.wanted = append(sweep.wanted, casualty{
-			subject: s, cause: cause{label: "maintenance"}, state: vm.StateRunning,
+			subject: s, cause: cause{label: "maintenance"}, state: vm.StateRunning, since: p.from,
 			why: fmt.Sprintf("VM %s has a maintenance %s (%s)", s.vm.ID, p.window(), p.code),
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,11 +40,14 @@ type casualty struct {
 	cause cause
 	state string
 	why   string
+	// since is when the VM stopped or will: those who have waited longest go first, and stopped ones before all others.
+	since time.Time
 }
 
 // replaceSome deletes as many of the NodeClaims as the limit lets. Core drains and deletes them as it always does, and makes
 // new ones for the pods.
 func (c *Controller) replaceSome(ctx context.Context, sweep *sweep) error {
+	slices.SortStableFunc(sweep.wanted, func(a, b casualty) int { return a.since.Compare(b.since) })
 	var failed []error
 	for _, lost := range sweep.wanted {
 		if sweep.underWay >= sweep.limit {

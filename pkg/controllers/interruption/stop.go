@@ -60,7 +60,7 @@ func (c *Controller) stopped(ctx context.Context, s subject, sweep *sweep) {
 			"NodeClaim", s.vm.ID, karpv1.DoNotRepairAnnotationKey), s.vm.ID, at)
 	default:
 		sweep.wanted = append(sweep.wanted, casualty{
-			subject: s, cause: why, state: vm.StateStopped,
+			subject: s, cause: why, state: vm.StateStopped, since: since,
 			why: fmt.Sprintf("VM %s is stopped, %s, and has not come back", s.vm.ID, why.words),
 		})
 	}
