@@ -60,7 +60,7 @@ func TestAMaintenanceLeavesANodeAlone(t *testing.T) {
 			w := newWorld(t, &oapitest.Region{}, 3)
 			w.clock.Step(24 * time.Hour)
 			prepare(w)
-			w.sweepFor(2 * time.Hour)
+			w.sweepFor(10 * time.Minute)
 			if said := w.saying("NodeClaim/default-01 InterruptedNodeReplaced"); len(said) > 0 {
 				t.Errorf("said %q", said)
 			}
@@ -92,7 +92,7 @@ func TestACancelledMaintenanceReplacesNothing(t *testing.T) {
 	w.plan("default-01", "system-reboot", 4*time.Hour+10*time.Minute)
 	w.sweepFor(9 * time.Minute)
 	w.region.PlanMaintenance(w.vmOf("default-01"))
-	w.sweepFor(5 * time.Hour)
+	w.sweepFor(30 * time.Minute)
 	w.wantDeleting()
 	w.wantSaid("NodeClaim/default-01 MaintenancePlanned")
 }
