@@ -9,6 +9,7 @@ import (
 
 // StopVms stops VMs without asking their guests. A repetition is harmless: a stopped VM stays stopped.
 func (c *Client) StopVms(ctx context.Context, ids []string) error {
+	ctx = planning(ctx, "stop the VMs %v by force", ids)
 	_, err := call(ctx, c, "StopVms", func(ctx context.Context) (osc.StopVmsResponse, *http.Response, error) {
 		return c.sdk.VmApi.StopVms(ctx).StopVmsRequest(osc.StopVmsRequest{VmIds: ids, ForceStop: new(true)}).Execute()
 	})
