@@ -24,11 +24,11 @@ func (e *PlanError) Error() string { return fmt.Sprintf("%v: would %s", ErrDryRu
 // Unwrap makes it count as a call that was not sent, which no repetition at once and no other candidate can help.
 func (e *PlanError) Unwrap() []error { return []error{ErrDryRun, errNotSent} }
 
-type plan struct{}
+type planText struct{}
 
 // planning returns a context whose call is described so in a dry run.
 func planning(ctx context.Context, format string, args ...any) context.Context {
-	return context.WithValue(ctx, plan{}, fmt.Sprintf(format, args...))
+	return context.WithValue(ctx, planText{}, fmt.Sprintf(format, args...))
 }
 
 // keptBack is the gate of a dry run: it lets reads pass and nothing else, so that a call that is new is kept back as well.
@@ -36,7 +36,7 @@ func (c *Client) keptBack(ctx context.Context, call string) error {
 	if !c.options.DryRun || strings.HasPrefix(call, "Read") {
 		return nil
 	}
-	text, ok := ctx.Value(plan{}).(string)
+	text, ok := ctx.Value(planText{}).(string)
 	if !ok {
 		text = "call " + call
 	}

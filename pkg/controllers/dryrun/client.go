@@ -3,6 +3,7 @@ package dryrun
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -55,5 +56,5 @@ func (k *kube) name(object client.Object) string {
 	if gvk, err := apiutil.GVKForObject(object, k.Scheme()); err == nil {
 		kind = gvk.Kind
 	}
-	return fmt.Sprintf("%s %s", kind, client.ObjectKeyFromObject(object))
+	return fmt.Sprintf("%s %s", kind, strings.TrimPrefix(client.ObjectKeyFromObject(object).String(), "/"))
 }

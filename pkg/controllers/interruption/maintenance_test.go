@@ -113,9 +113,7 @@ func TestOneReadIsNoProofOfAMaintenance(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, 3)
 	w.clock.Step(24 * time.Hour)
 	w.plan("default-01", "system-reboot", time.Hour)
-	for len(w.saying("NodeClaim/default-01 MaintenancePlanned")) == 0 {
-		w.sweep()
-	}
+	w.sweepUntilSaid("NodeClaim/default-01 MaintenancePlanned")
 	w.wantDeleting()
 	w.sweepFor(2 * time.Minute)
 	w.wantDeleting("default-01")

@@ -61,9 +61,7 @@ func TestAVMThatCameBackSinceTheSnapshotKeepsItsNodeClaim(t *testing.T) {
 	w.silence("default-01")
 	id := w.vmOf("default-01")
 	w.region.StopVM(id)
-	for len(w.saying("NodeClaim/default-01 VMStopped")) == 0 {
-		w.sweep()
-	}
+	w.sweepUntilSaid("NodeClaim/default-01 VMStopped")
 	w.sweep()
 	reads := w.region.Calls()["ReadVms"]
 	w.region.StartVM(id)
@@ -136,9 +134,7 @@ func TestNothingIsReplacedWhileTheListingIsInDoubt(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, 6)
 	w.silence("default-01")
 	w.region.StopVM(w.vmOf("default-01"))
-	for len(w.saying("NodeClaim/default-01 VMStopped")) == 0 {
-		w.sweep()
-	}
+	w.sweepUntilSaid("NodeClaim/default-01 VMStopped")
 	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 24 * time.Hour})
 	w.clock.Step(30 * time.Second)
 	w.sweepFor(time.Minute)

@@ -125,6 +125,18 @@ func (w *world) sweepFor(d time.Duration) {
 	}
 }
 
+// sweepUntilSaid looks until an event begins so.
+func (w *world) sweepUntilSaid(begin string) {
+	w.t.Helper()
+	for range 10 {
+		if len(w.saying(begin)) > 0 {
+			return
+		}
+		w.sweep()
+	}
+	w.t.Fatalf("nothing says %q", begin)
+}
+
 // vmOf is the VM of a NodeClaim.
 func (w *world) vmOf(name string) string {
 	w.t.Helper()
