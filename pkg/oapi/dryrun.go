@@ -31,7 +31,8 @@ func planning(ctx context.Context, format string, args ...any) context.Context {
 	return context.WithValue(ctx, planText{}, fmt.Sprintf(format, args...))
 }
 
-// keptBack is the gate of a dry run: it lets reads pass and nothing else, so that a call that is new is kept back as well.
+// keptBack is the gate of a dry run: it lets reads pass and nothing else, so that a call that is new is kept back as
+// well.
 func (c *Client) keptBack(ctx context.Context, call string) error {
 	if !c.options.DryRun || strings.HasPrefix(call, "Read") {
 		return nil

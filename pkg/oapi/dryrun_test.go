@@ -63,7 +63,7 @@ func TestAPlanSaysWhatAndHasNoUserData(t *testing.T) {
 			_, err := api.DeleteVms(ctx, []string{"i-1", "i-2"})
 			return err
 		},
-		"RebootVms: dry run: would reboot the VMs [i-1]":        func(ctx context.Context) error { return api.RebootVms(ctx, []string{"i-1"}) },
+		"RebootVms: dry run: would reboot the VMs [i-1]":      func(ctx context.Context) error { return api.RebootVms(ctx, []string{"i-1"}) },
 		"StopVms: dry run: would stop the VMs [i-1] by force": func(ctx context.Context) error { return api.StopVms(ctx, []string{"i-1"}) },
 		"CreateTags: dry run: would set the tags a, b on i-1": func(ctx context.Context) error {
 			return api.CreateTags(ctx, osc.CreateTagsRequest{

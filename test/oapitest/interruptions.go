@@ -1,7 +1,7 @@
 package oapitest
 
-// FailHost makes the host of a running VM fail at once. What follows is for the VM's HostAction: it is started again, or
-// stays stopped.
+// FailHost makes the host of a running VM fail at once. What follows is for the VM's HostAction: it is started again,
+// or stays stopped.
 func (r *Region) FailHost(id string) bool {
 	r.lock()
 	defer r.unlock()

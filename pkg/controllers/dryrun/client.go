@@ -14,8 +14,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 )
 
-// kube is a client that deletes nothing and makes no Secret. Status, annotations and finalizers are written as ever: they
-// say what is, and change nothing that runs.
+// kube is a client that deletes nothing and makes no Secret. Status, annotations and finalizers are written as ever:
+// they say what is, and change nothing that runs.
 type kube struct {
 	client.Client
 	recorder events.Recorder

@@ -17,8 +17,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
-// condition is on each NodeClass during a dry run. It is none that Ready depends on: with a class that is not Ready core
-// makes no NodeClaims, and there would be no plan to see; and NodeClaims that are being launched would be deleted.
+// condition is on each NodeClass during a dry run. It is none that Ready depends on: with a class that is not Ready
+// core makes no NodeClaims, and there would be no plan to see; and NodeClaims that are being launched would be deleted.
 const condition = "DryRun"
 
 // Controller says on each NodeClass that a dry run is on, and takes that back when it is over.

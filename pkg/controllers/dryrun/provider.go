@@ -1,5 +1,5 @@
-// Package dryrun shows what a controller that may change nothing would do: as events, and as a condition of each NodeClass.
-// pkg/oapi keeps the calls of Outscale back, and this package what goes with them in Kubernetes.
+// Package dryrun shows what a controller that may change nothing would do: as events, and as a condition of each
+// NodeClass. pkg/oapi keeps the calls of Outscale back, and this package what goes with them in Kubernetes.
 package dryrun
 
 import (
@@ -24,7 +24,8 @@ type provider struct {
 	recorder events.Recorder
 }
 
-// NewProvider returns a CloudProvider that makes an event on the NodeClaim of each plan. Without a dry run there are none.
+// NewProvider returns a CloudProvider that makes an event on the NodeClaim of each plan. Without a dry run there are
+// none.
 func NewProvider(base cloudprovider.CloudProvider, recorder events.Recorder) cloudprovider.CloudProvider {
 	return &provider{base, recorder}
 }

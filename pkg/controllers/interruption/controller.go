@@ -58,7 +58,9 @@ type Controller struct {
 }
 
 // NewController returns the controller. It reads planned maintenance with the client, and all else from the snapshot.
-func NewController(clk clock.Clock, kube client.Client, api *oapi.Client, vms *vm.Provider, recorder events.Recorder) *Controller {
+func NewController(clk clock.Clock, kube client.Client, api *oapi.Client, vms *vm.Provider,
+	recorder events.Recorder,
+) *Controller {
 	return &Controller{
 		clock: clk, kube: kube, vms: vms, recorder: recorder, calendar: calendar{api: api},
 		down: map[string]time.Time{}, leaving: map[string]time.Time{}, forced: map[string]bool{},

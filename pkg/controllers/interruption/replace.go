@@ -20,15 +20,15 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// linger is how long a VM may shut down before the power is taken from it. Karpenter has drained its node by then: what is
-// left are DaemonSets. Talos gives the kubelet 30 s for them and then stops containers for 3 minutes; only a kubelet that
-// hangs keeps its inhibit lock longer, up to 20 minutes (facts of Talos, "Shutdown").
+// linger is how long a VM may shut down before the power is taken from it. Karpenter has drained its node by then: what
+// is left are DaemonSets. Talos gives the kubelet 30 s for them and then stops containers for 3 minutes; only a kubelet
+// that hangs keeps its inhibit lock longer, up to 20 minutes (facts of Talos, "Shutdown").
 const linger = 10 * time.Minute
 
 // sweep collects what one look wants to replace.
 type sweep struct {
-	// limit is how many NodeClaims may be on their way out at once, and underWay how many are: a tenth of the fleet, as for
-	// the garbage collection. What looks like many failures at once may be one error of ours, or of Outscale.
+	// limit is how many NodeClaims may be on their way out at once, and underWay how many are: a tenth of the fleet, as
+	// for the garbage collection. What looks like many failures at once may be one error of ours, or of Outscale.
 	limit, underWay int
 	wanted          []casualty
 }
@@ -44,8 +44,8 @@ type casualty struct {
 	since time.Time
 }
 
-// replaceSome deletes as many of the NodeClaims as the limit lets. Core drains and deletes them as it always does, and makes
-// new ones for the pods.
+// replaceSome deletes as many of the NodeClaims as the limit lets. Core drains and deletes them as it always does, and
+// makes new ones for the pods.
 func (c *Controller) replaceSome(ctx context.Context, sweep *sweep) error {
 	slices.SortStableFunc(sweep.wanted, func(a, b casualty) int { return a.since.Compare(b.since) })
 	var failed []error
@@ -78,7 +78,8 @@ func (c *Controller) replace(ctx context.Context, lost casualty) (bool, error) {
 	// A NodeClaim of the same name that was made meanwhile is another one.
 	err = c.kube.Delete(ctx, lost.claim, client.Preconditions{UID: &lost.claim.UID})
 	if err != nil {
-		return false, client.IgnoreNotFound(fmt.Errorf("deleting NodeClaim %q, whose VM is interrupted: %w", lost.claim.Name, err))
+		return false, client.IgnoreNotFound(fmt.Errorf("deleting NodeClaim %q, whose VM is interrupted: %w",
+			lost.claim.Name, err))
 	}
 	replacements.WithLabelValues(lost.cause.label).Inc()
 	c.tell(ctx, lost.subject, "InterruptedNodeReplaced", lost.why+". The NodeClaim is replaced", lost.vm.ID)
@@ -126,9 +127,11 @@ func (c *Controller) tell(ctx context.Context, s subject, reason, message string
 		return false
 	}
 	c.told[told] = now
-	c.recorder.Publish(events.Event{InvolvedObject: s.claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message})
+	event := events.Event{InvolvedObject: s.claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message}
+	c.recorder.Publish(event)
 	if s.node != nil {
-		c.recorder.Publish(events.Event{InvolvedObject: s.node, Type: corev1.EventTypeWarning, Reason: reason, Message: message})
+		event.InvolvedObject = s.node
+		c.recorder.Publish(event)
 	}
 	log.FromContext(ctx).Info("VM is interrupted", "NodeClaim", klog.KObj(s.claim),
 		"NodePool", klog.KRef("", s.claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", s.vm.ID, "message", message, "reason", reason)

@@ -71,8 +71,8 @@ func (c *Controller) isProven(s subject) bool {
 	return c.vms.IsOurs(s.vm) && c.vms.Cluster().Claims(string(s.claim.UID))(s.vm)
 }
 
-// isReady reports whether the kubelet says that the node is well: then Outscale's word that its VM is stopped is wrong, or
-// newer than the Node's.
+// isReady reports whether the kubelet says that the node is well: then Outscale's word that its VM is stopped is wrong,
+// or newer than the Node's.
 func isReady(node *corev1.Node) bool {
 	if node == nil {
 		return false

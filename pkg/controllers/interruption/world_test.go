@@ -29,8 +29,8 @@ import (
 
 func ours() vm.Cluster { return vm.Cluster{Name: "test", ID: "test-id", UID: "kube-system-uid"} }
 
-// world is a fleet of VMs that run for ten minutes, each with its NodeClaim and a Node that is Ready. The finalizer of the
-// NodeClaims keeps those that are deleted, as core's does.
+// world is a fleet of VMs that run for ten minutes, each with its NodeClaim and a Node that is Ready. The finalizer of
+// the NodeClaims keeps those that are deleted, as core's does.
 type world struct {
 	t          *testing.T
 	region     *oapitest.Region
