@@ -3,6 +3,7 @@ package dryrun
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/awslabs/operatorpkg/reasonable"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -52,7 +53,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 	err := c.kube.Status().Patch(ctx, nodeClass, client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{}))
 	switch {
 	case apierrors.IsConflict(err):
-		return reconcile.Result{Requeue: true}, nil
+		return reconcile.Result{RequeueAfter: time.Second}, nil
 	case err != nil:
 		return reconcile.Result{}, client.IgnoreNotFound(fmt.Errorf("writing condition %s of OutscaleNodeClass %q: %w",
 			condition, nodeClass.Name, err))

@@ -74,8 +74,8 @@ func (c *calendar) read(ctx context.Context, now time.Time) error {
 	}
 	plans := map[string][]plan{}
 	request := osc.ReadVmsStateRequest{ResultsPerPage: new(int32(1000))}
-	for pages := time.Duration(1); ; pages++ {
-		c.nextAt = now.Add(pages * pace)
+	for pages := 1; ; pages++ {
+		c.nextAt = now.Add(time.Duration(pages) * pace)
 		response, err := c.api.ReadVmsState(ctx, request)
 		switch {
 		case oapi.IsUnauthorized(err) && !oapi.IsNotSent(err):
