@@ -74,6 +74,7 @@ func (c *config) addFlags(fs *coreoptions.FlagSet) {
 	fs.DurationVar(&c.api.RetryWait, "oapi-retry-wait-min", fromEnv(c, "OAPI_RETRY_WAIT_MIN", c.api.RetryWait, time.ParseDuration), "Pause before the first repetition of a call; it doubles with each.")
 	fs.DurationVar(&c.api.MaxRetryWait, "oapi-retry-wait-max", fromEnv(c, "OAPI_RETRY_WAIT_MAX", c.api.MaxRetryWait, time.ParseDuration), "Longest pause before a repetition of a call.")
 	fs.BoolVarWithEnv(&c.vm.TagsInUserData, "tags-in-user-data", "TAGS_IN_USER_DATA", true, "Set tags in the OUTSCALE section of the user data, with the call that creates the VM. If false, a second call sets them.")
+	fs.BoolVarWithEnv(&c.api.DryRun, "dry-run", "DRY_RUN", false, "Change nothing at Outscale: what would be launched, tagged, rebooted, stopped or deleted is logged, and told in events.")
 	repairs := cloudprovider.DefaultRepairTimes()
 	fs.DurationVar(&c.repairs.Silent, "repair-silent-after", fromEnv(c, "REPAIR_SILENT_AFTER", repairs.Silent, time.ParseDuration), "With the feature gate NodeRepair: how long a kubelet may stop reporting before its VM is rebooted.")
 	fs.DurationVar(&c.repairs.NotReady, "repair-not-ready-after", fromEnv(c, "REPAIR_NOT_READY_AFTER", repairs.NotReady, time.ParseDuration), "With the feature gate NodeRepair: how long a node may report that it is not ready before it is replaced.")

@@ -120,3 +120,28 @@ func TestCredentialsMayComeFromAProfile(t *testing.T) {
 		t.Errorf("access key %q, want the profile's", cfg.credentials.AccessKey)
 	}
 }
+
+func TestADryRunIsSwitchedOnByFlagOrVariable(t *testing.T) {
+	for name, c := range map[string]struct {
+		variable string
+		args     []string
+		want     bool
+	}{
+		"not at all":              {"false", nil, false},
+		"by variable":             {"true", nil, true},
+		"by flag":                 {"false", []string{"--dry-run"}, true},
+		"and off again by a flag": {"true", []string{"--dry-run=false"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settle(t)
+			t.Setenv("DRY_RUN", c.variable)
+			cfg, err := parseConfig(c.args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.api.DryRun != c.want {
+				t.Errorf("dry run %t, want %t", cfg.api.DryRun, c.want)
+			}
+		})
+	}
+}

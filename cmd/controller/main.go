@@ -23,7 +23,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/bootstraptoken"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/catalog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/dryrun"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/interruption"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/registration"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
@@ -66,8 +68,10 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	crmetrics.Registry.MustRegister(vms, refusals)
 	instanceTypes := instancetype.NewProvider(prices, refusals, cfg.instanceTypes)
 
-	undecorated := cloudprovider.New(cloudprovider.Kube{Client: op.GetClient(), Uncached: uncached}, vms, instanceTypes,
-		op.InstanceTypeStore, op.EventRecorder, cfg.repairs)
+	// In a dry run this client ends no NodeClaim and makes no Secret. Core's own is never another one.
+	kube := dryrun.NewClient(op.GetClient(), op.EventRecorder, cfg.api.DryRun)
+	undecorated := dryrun.NewProvider(cloudprovider.New(cloudprovider.Kube{Client: kube, Uncached: uncached}, vms, instanceTypes,
+		op.InstanceTypeStore, op.EventRecorder, cfg.repairs), op.EventRecorder)
 	provider := overlay.Decorate(metrics.Decorate(undecorated), op.GetClient(), op.InstanceTypeStore)
 	// Core panics without the matcher as soon as the gate NodeRepair is on.
 	repairs, err := health.NewRepairPolicyMatcher(ctx, provider)
@@ -82,9 +86,11 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			nodeclass.NewController(op.Clock, op.GetClient(), uncached, networks, refusals, op.EventRecorder),
 			catalog.NewController(prices, op.GetClient(), uncached, cfg.keepPrices),
 			tagging.NewController(op.Clock, op.GetClient(), vms),
-			registration.NewController(op.Clock, op.GetClient(), uncached, vms, provider, op.EventRecorder),
-			bootstraptoken.NewController(op.GetClient(), uncached),
-			garbagecollection.NewController(op.Clock, op.GetClient(), uncached, vms, op.EventRecorder),
+			registration.NewController(op.Clock, kube, uncached, vms, provider, op.EventRecorder),
+			bootstraptoken.NewController(kube, uncached),
+			garbagecollection.NewController(op.Clock, kube, uncached, vms, op.EventRecorder),
+			interruption.NewController(op.Clock, kube, api, vms, op.EventRecorder),
+			dryrun.NewController(op.GetClient(), cfg.api.DryRun),
 		).
 		Start(ctx)
 	return nil

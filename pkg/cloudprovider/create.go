@@ -162,6 +162,8 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 		return launched, nil
 	case errors.Is(err, availability.ErrRefused):
 		return vm.VM{}, availability.ErrRefused
+	case errors.Is(err, oapi.ErrDryRun):
+		return vm.VM{}, planned(candidate, err)
 	}
 	return vm.VM{}, a.refused(ctx, launch, err)
 }

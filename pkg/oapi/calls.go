@@ -9,6 +9,7 @@ import (
 
 // CreateVms creates VMs. The request must carry a ClientToken, which makes a repetition harmless.
 func (c *Client) CreateVms(ctx context.Context, request osc.CreateVmsRequest) (osc.CreateVmsResponse, error) {
+	ctx = planning(ctx, "%s", launchPlan(request))
 	return call(ctx, c, "CreateVms", func(ctx context.Context) (osc.CreateVmsResponse, *http.Response, error) {
 		return c.sdk.VmApi.CreateVms(ctx).CreateVmsRequest(request).Execute()
 	})
@@ -16,6 +17,7 @@ func (c *Client) CreateVms(ctx context.Context, request osc.CreateVmsRequest) (o
 
 // DeleteVms deletes VMs, all of them or none: one unknown ID refuses the batch.
 func (c *Client) DeleteVms(ctx context.Context, ids []string) (osc.DeleteVmsResponse, error) {
+	ctx = planning(ctx, "delete the VMs %v", ids)
 	return call(ctx, c, "DeleteVms", func(ctx context.Context) (osc.DeleteVmsResponse, *http.Response, error) {
 		return c.sdk.VmApi.DeleteVms(ctx).DeleteVmsRequest(osc.DeleteVmsRequest{VmIds: ids}).Execute()
 	})
@@ -32,6 +34,7 @@ func (c *Client) TryDeleteVms(ctx context.Context, ids []string) error {
 // RebootVms reboots VMs. It has no idempotency key: an attempt whose outcome is unknown is never repeated here, see
 // IsOutcomeUnknown.
 func (c *Client) RebootVms(ctx context.Context, ids []string) error {
+	ctx = planning(ctx, "reboot the VMs %v", ids)
 	_, err := callWhile(ctx, c, "RebootVms", IsThrottled, func(ctx context.Context) (osc.RebootVmsResponse, *http.Response, error) {
 		return c.sdk.VmApi.RebootVms(ctx).RebootVmsRequest(osc.RebootVmsRequest{VmIds: ids}).Execute()
 	})
@@ -40,6 +43,7 @@ func (c *Client) RebootVms(ctx context.Context, ids []string) error {
 
 // CreateTags sets tags on resources and replaces values of keys that are there.
 func (c *Client) CreateTags(ctx context.Context, request osc.CreateTagsRequest) error {
+	ctx = planning(ctx, "%s", tagPlan(request))
 	_, err := call(ctx, c, "CreateTags", func(ctx context.Context) (osc.CreateTagsResponse, *http.Response, error) {
 		return c.sdk.TagApi.CreateTags(ctx).CreateTagsRequest(request).Execute()
 	})

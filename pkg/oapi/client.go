@@ -27,6 +27,8 @@ type Options struct {
 	RetryWait, MaxRetryWait time.Duration
 	// Timeout bounds each single attempt: the SDK has none.
 	Timeout time.Duration
+	// DryRun keeps back every call that is not a read, with a PlanError.
+	DryRun bool
 	// Refused is what earlier processes learned of the credentials. OnRefused hears what this one learns: the zero value
 	// when they work. A short-lived process needs both, because each start of it would cost the account a refusal.
 	Refused   Refusals
@@ -106,6 +108,10 @@ func call[R any](ctx context.Context, c *Client, name string, do func(context.Co
 func callWhile[R any](ctx context.Context, c *Client, name string, again func(error) bool,
 	do func(context.Context) (R, *http.Response, error),
 ) (R, error) {
+	if err := c.keptBack(ctx, name); err != nil {
+		var none R
+		return none, err
+	}
 	wait := c.options.RetryWait
 	for attempt := 0; ; attempt++ {
 		result, err := once(ctx, c, name, do)

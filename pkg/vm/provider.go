@@ -65,8 +65,13 @@ func (p *Provider) Cluster() Cluster { return p.cluster }
 // named ones are VMs that NodeClaims refer to. They count as existing until a read by ID has shown the contrary, so that
 // one that lost its tags is not taken for gone.
 func (p *Provider) List(ctx context.Context, named ...VM) ([]VM, error) {
+	return p.ListWithin(ctx, maxAge, named...)
+}
+
+// ListWithin is List for those whom an older snapshot serves as well.
+func (p *Provider) ListWithin(ctx context.Context, age time.Duration, named ...VM) ([]VM, error) {
 	p.fleet.remember(named)
-	if err := p.refresh(ctx, maxAge); err != nil {
+	if err := p.refresh(ctx, age); err != nil {
 		return nil, err
 	}
 	return p.fleet.list(p.cluster), nil

@@ -39,6 +39,8 @@ var ErrUserDataTooLong = errors.New("user data is too long")
 type VM struct {
 	ID    string
 	State string
+	// StateReason is why the VM is in its state, for instance Client.ApiGracefulShutdown. Most often it is empty.
+	StateReason string
 	// Type is the name as ReadVms returns it, with the performance flag: tinav6.c4r8p2.
 	Type      string
 	Subregion string
@@ -61,6 +63,7 @@ func fromAPI(in osc.Vm) VM {
 	out := VM{
 		ID:             in.GetVmId(),
 		State:          in.GetState(),
+		StateReason:    in.GetStateReason(),
 		Type:           in.GetVmType(),
 		SubnetID:       in.GetSubnetId(),
 		ImageID:        in.GetImageId(),

@@ -21,11 +21,23 @@ func Client(t testing.TB, region *oapitest.Region) *oapi.Client {
 // ClientAt is Client for a region that is served at the endpoint already.
 func ClientAt(t testing.TB, region *oapitest.Region, endpoint string) *oapi.Client {
 	t.Helper()
+	return open(t, region, endpoint, func(*oapi.Options) {})
+}
+
+// DryRunAt is ClientAt for a client that changes nothing.
+func DryRunAt(t testing.TB, region *oapitest.Region, endpoint string) *oapi.Client {
+	t.Helper()
+	return open(t, region, endpoint, func(o *oapi.Options) { o.DryRun = true })
+}
+
+func open(t testing.TB, region *oapitest.Region, endpoint string, edit func(*oapi.Options)) *oapi.Client {
+	t.Helper()
 	fixture := region.Fixture()
 	sdk := osc.NewConfiguration()
 	sdk.Servers = osc.ServerConfigurations{{URL: endpoint}}
 	limits := oapi.DefaultOptions("karpenter-provider-outscale/test")
 	limits.RateLimit, limits.Retries, limits.RetryWait = 1000, 2, time.Millisecond
+	edit(&limits)
 	api, err := oapi.New(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, limits, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)

@@ -111,7 +111,7 @@ func TestDefaultsAreThoseOfTheController(t *testing.T) {
 	if diff := cmp.Diff(coreoptions.DefaultFeatureGates(), gates, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "inputStr" }, cmp.Ignore())); diff != "" {
 		t.Errorf("feature gates (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE", "LEGACY_NODE_REPAIR", "SCHEDULER_CONFIG"} {
+	for _, name := range []string{"OSC_ENDPOINT_API", "INSTANCE_TYPES_FILE", "LEGACY_NODE_REPAIR", "SCHEDULER_CONFIG", "DRY_RUN"} {
 		if _, set := env[name]; set {
 			t.Errorf("%s is set without a value for it", name)
 		}

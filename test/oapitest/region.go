@@ -112,6 +112,10 @@ type Uncertain struct {
 	TokenReuseReplays bool
 	// TagsFilterAll makes the Tags filter require all its values rather than any.
 	TagsFilterAll bool
+	// HostStops makes HostAction stop, instead of restart, what a VM gets that names none: one real VM had it.
+	HostStops bool
+	// ForceStopEndsShutdown lets StopVms with ForceStop end a VM that is shutting down, instead of refusing it with 6003.
+	ForceStopEndsShutdown bool
 	// Status overrides the HTTP status of an error code, for example "10001": 409.
 	Status map[string]int
 }

@@ -76,12 +76,21 @@ func stopVMs(r *Region, c *call, req osc.StopVmsRequest) (reply, error) {
 		switch m.state {
 		case statePending:
 			return fail("9039", "the VM %s is pending", m.id)
-		case stateTerminated, stateShuttingDown:
+		case stateShuttingDown:
+			if req.GetForceStop() && r.Uncertain.ForceStopEndsShutdown {
+				return nil
+			}
+			return fail("6003", "the VM %s is %s", m.id, m.state)
+		case stateTerminated:
 			return fail("6003", "the VM %s is %s", m.id, m.state)
 		}
 		return nil
 	}, func(m *vm) {
-		if m.state == stateStopped {
+		switch m.state {
+		case stateStopped:
+			return
+		case stateShuttingDown:
+			r.schedule(m, stateTerminated, takes)
 			return
 		}
 		if m.state == stateRunning || req.GetForceStop() {

@@ -91,6 +91,9 @@ func fingerprintOf(body []byte) [sha256.Size]byte {
 
 func (r *Region) planLaunch(req osc.CreateVmsRequest) (*plan, error) {
 	p := &plan{req: req, least: 1, most: 1, guestAction: actionStop, host: actionRestart}
+	if r.Uncertain.HostStops {
+		p.host = actionStop
+	}
 	steps := []func(*plan) error{
 		r.planCount, r.planImage, r.planType, r.planNics, r.planPlacement, r.planDisks, r.planGuest, r.planShutdown,
 	}

@@ -12,6 +12,7 @@ const (
 	stateStopped      = "stopped"
 	stateShuttingDown = "shutting-down"
 	stateTerminated   = "terminated"
+	stateQuarantine   = "quarantine"
 
 	reasonGuestShutdown = "Client.InstanceInitiatedShutdown"
 	reasonGracefulStop  = "Client.ApiGracefulShutdown"

@@ -32,6 +32,10 @@
 - name: OAPI_RETRY_WAIT_MAX
   value: {{ .retryWaitMax | quote }}
 {{- end }}
+{{- if .Values.settings.dryRun }}
+- name: DRY_RUN
+  value: "true"
+{{- end }}
 - name: TAGS_IN_USER_DATA
   value: {{ .Values.settings.tagsInUserData | quote }}
 {{- if .Values.settings.instanceTypes }}

@@ -1,0 +1,139 @@
+package interruption
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+	"sigs.k8s.io/karpenter/pkg/events"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
+)
+
+// linger is how long a VM may shut down before the power is taken from it. Karpenter has drained its node by then: what
+// is left are DaemonSets. Talos gives the kubelet 30 s for them and then stops containers for 3 minutes; only a kubelet
+// that hangs keeps its inhibit lock longer, up to 20 minutes (facts of Talos, "Shutdown").
+const linger = 10 * time.Minute
+
+// sweep collects what one look wants to replace.
+type sweep struct {
+	// limit is how many NodeClaims may be on their way out at once, and underWay how many are: a tenth of the fleet, as
+	// for the garbage collection. What looks like many failures at once may be one error of ours, or of Outscale.
+	limit, underWay int
+	wanted          []casualty
+}
+
+// casualty is a NodeClaim that must be replaced, and the state that its VM is in for that.
+type casualty struct {
+	subject
+
+	cause cause
+	state string
+	why   string
+	// since is when the VM stopped or will: those who have waited longest go first, and stopped ones before all others.
+	since time.Time
+}
+
+// replaceSome deletes as many of the NodeClaims as the limit lets. Core drains and deletes them as it always does, and
+// makes new ones for the pods.
+func (c *Controller) replaceSome(ctx context.Context, sweep *sweep) error {
+	slices.SortStableFunc(sweep.wanted, func(a, b casualty) int { return a.since.Compare(b.since) })
+	var failed []error
+	for _, lost := range sweep.wanted {
+		if sweep.underWay >= sweep.limit {
+			c.tell(ctx, lost.subject, "InterruptedNodeWaits", fmt.Sprintf("%s. The NodeClaim is replaced once fewer others are: "+
+				"at most %d at a time", lost.why, sweep.limit), lost.vm.ID)
+			continue
+		}
+		replaced, err := c.replace(ctx, lost)
+		if replaced {
+			sweep.underWay++
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// replace deletes one NodeClaim, if a read of now agrees: the snapshot may be a minute old.
+func (c *Controller) replace(ctx context.Context, lost casualty) (bool, error) {
+	v, err := c.vms.Get(ctx, lost.vm.ID)
+	switch {
+	case errors.Is(err, vm.ErrNotFound):
+		return false, nil // the next sweep says so
+	case err != nil:
+		return false, fmt.Errorf("looking at an interrupted VM again: %w", err)
+	case v.State != lost.state:
+		return false, nil
+	}
+	// A NodeClaim of the same name that was made meanwhile is another one.
+	err = c.kube.Delete(ctx, lost.claim, client.Preconditions{UID: &lost.claim.UID})
+	if err != nil {
+		return false, client.IgnoreNotFound(fmt.Errorf("deleting NodeClaim %q, whose VM is interrupted: %w",
+			lost.claim.Name, err))
+	}
+	replacements.WithLabelValues(lost.cause.label).Inc()
+	c.tell(ctx, lost.subject, "InterruptedNodeReplaced", lost.why+". The NodeClaim is replaced", lost.vm.ID)
+	return true, nil
+}
+
+// hurry takes the power, once, from a VM that does not end though it was deleted: it is billed until it does, and the
+// NodeClaim waits for it.
+func (c *Controller) hurry(ctx context.Context, s subject) {
+	if s.vm.State != vm.StateShuttingDown {
+		delete(c.leaving, s.vm.ID)
+		return
+	}
+	since, known := c.leaving[s.vm.ID]
+	if !known {
+		c.leaving[s.vm.ID] = c.clock.Now()
+		return
+	}
+	if c.forced[s.vm.ID] || c.clock.Since(since) < linger || !c.isProven(s) {
+		return
+	}
+	err := c.vms.ForceStop(ctx, s.vm.ID)
+	c.forced[s.vm.ID] = !oapi.IsNotSent(err) && !oapi.IsThrottled(err) // else nothing was done
+	message := fmt.Sprintf("VM %s has been shutting down for %s", s.vm.ID, c.clock.Since(since).Round(time.Second))
+	switch {
+	case err == nil:
+		forcedStops.Inc()
+		message += ": it is stopped by force"
+	case oapi.IsUnauthorized(err):
+		message += ", and the access key may not call StopVms: add api:StopVms to the EIM policy of the controller " +
+			"(policies/controller.json)"
+	default:
+		// Whether Outscale takes the call in this state has not been seen on a real account.
+		message += fmt.Sprintf(", and cannot be stopped by force (%s): look at its console, or stop it in Cockpit", oapi.Summary(err))
+	}
+	c.tell(ctx, s, "VMForceStopped", message, s.vm.ID)
+}
+
+// tell puts an event on the NodeClaim and its Node, and logs it, once an hour for each key. It reports whether it did.
+func (c *Controller) tell(ctx context.Context, s subject, reason, message string, key ...string) bool {
+	now := c.clock.Now()
+	maps.DeleteFunc(c.told, func(_ string, at time.Time) bool { return now.Sub(at) >= time.Hour })
+	told := strings.Join(append([]string{string(s.claim.UID), reason}, key...), " ")
+	if _, known := c.told[told]; known {
+		return false
+	}
+	c.told[told] = now
+	event := events.Event{InvolvedObject: s.claim, Type: corev1.EventTypeWarning, Reason: reason, Message: message}
+	c.recorder.Publish(event)
+	if s.node != nil {
+		event.InvolvedObject = s.node
+		c.recorder.Publish(event)
+	}
+	log.FromContext(ctx).Info("VM is interrupted", "NodeClaim", klog.KObj(s.claim),
+		"NodePool", klog.KRef("", s.claim.Labels[karpv1.NodePoolLabelKey]), "vm-id", s.vm.ID, "message", message, "reason", reason)
+	return true
+}
