@@ -48,13 +48,18 @@ func metricNames(t *testing.T) map[string]bool {
 	return out
 }
 
-// eventReasons are the reasons of the events of pkg: what a Reason field of an Event or the second argument of warn is in
-// the source.
+// eventReasons are the reasons of the events of pkg: the constants of the ledger, and in the source of all else what a
+// Reason field of an Event or the third argument of tell is.
 func eventReasons(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
 	for _, file := range sources(t, "../../pkg") {
 		constants := constantsOf(file)
+		if file.Name.Name == "ledger" {
+			for _, reason := range constants {
+				out[reason] = true
+			}
+		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch reason := reasonIn(n).(type) {
 			case *ast.BasicLit:
@@ -76,8 +81,8 @@ func eventReasons(t *testing.T) map[string]bool {
 func reasonIn(n ast.Node) ast.Expr {
 	switch n := n.(type) {
 	case *ast.CallExpr:
-		if selector, ok := n.Fun.(*ast.SelectorExpr); ok && selector.Sel.Name == "warn" && len(n.Args) > 1 {
-			return n.Args[1]
+		if selector, ok := n.Fun.(*ast.SelectorExpr); ok && selector.Sel.Name == "tell" && len(n.Args) > 2 {
+			return n.Args[2]
 		}
 	case *ast.CompositeLit:
 		if selector, ok := n.Type.(*ast.SelectorExpr); !ok || selector.Sel.Name != "Event" {
@@ -155,7 +160,7 @@ func TestObservabilityPageNamesEveryMetricAndEvent(t *testing.T) {
 			t.Errorf("the page names %s, which the controller does not have", name)
 		}
 	}
-	_, rest, _ := strings.Cut(string(page), "\n## Events\n")
+	_, rest, _ := strings.Cut(string(page), "\n## Decisions and events\n")
 	rows, _, _ := strings.Cut(rest, "\n## ")
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(rows, -1) {
 		if !events[row[1]] {
