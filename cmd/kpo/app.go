@@ -142,6 +142,6 @@ func (a *app) installed(s *fleet.Snapshot) error {
 	if name := a.context(); name != "" {
 		where = " (context " + name + ")"
 	}
-	return hint(errors.New("Karpenter is not installed in this cluster"+where+": it has no NodeClaims"), //nolint:staticcheck // a name
+	return hint(errors.New("Karpenter is not installed in this cluster"+where+": it has no NodeClaims"),
 		"pass --context if this is the wrong cluster, or install it: helm install karpenter-crd, see docs/install.md")
 }

@@ -81,7 +81,7 @@ func profileExists(wanted string) error {
 		return err
 	}
 	path := filepath.Join(home, ".osc", "config.json")
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) //nolint:gosec // a file of the user's own home
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type findingJSON struct {
 	AtSeconds float64   `json:"atSeconds,omitempty"`
 }
 
-func (v consoleView) forMachines() consoleJSON {
+func (v *consoleView) forMachines() consoleJSON {
 	out := consoleJSON{VM: v.VM, State: v.State, StateReason: v.StateReason, StateUnknown: v.StateUnknown}
 	out.Report.Report = v.Report
 	out.Report.Stages = make([]stageJSON, 0, len(v.Report.Stages))

@@ -37,25 +37,30 @@ func newExplain(a *app) *cobra.Command {
 				}
 				return nil
 			}
-			id := strings.ToUpper(args[0])
-			i := slices.IndexFunc(checks, func(c diagnose.Check) bool { return c.ID == id })
-			if i < 0 {
-				var ids []string
-				for _, check := range checks {
-					ids = append(ids, check.ID)
-				}
-				return usage(hint(fmt.Errorf("no check %q", args[0]), didYouMean("kubectl kpo explain lists them", "", nearest(args[0], ids))))
-			}
-			fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", id, checks[i].Title, checks[i].Severity)
-			const label = len("fixed if  ")
-			width := a.theme(nil, nil).Width
-			for line := range strings.Lines(diagnose.Page(id)) {
-				head, text := line[:min(label, len(line))], line[min(label, len(line)):]
-				fmt.Fprintln(a.streams.Out, strings.TrimRight(head+render.Wrap(strings.TrimSpace(text), width, label), " \n"))
-			}
-			return nil
+			return a.explain(checks, args[0])
 		},
 	}
+}
+
+// explain prints the page of one check.
+func (a *app) explain(checks []diagnose.Check, wanted string) error {
+	id := strings.ToUpper(wanted)
+	i := slices.IndexFunc(checks, func(c diagnose.Check) bool { return c.ID == id })
+	if i < 0 {
+		var ids []string
+		for _, check := range checks {
+			ids = append(ids, check.ID)
+		}
+		return usage(hint(fmt.Errorf("no check %q", wanted), didYouMean("kubectl kpo explain lists them", "", nearest(wanted, ids))))
+	}
+	fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", id, checks[i].Title, checks[i].Severity)
+	const label = len("fixed if  ")
+	width := a.theme(nil, nil).Width
+	for line := range strings.Lines(diagnose.Page(id)) {
+		head, text := line[:min(label, len(line))], line[min(label, len(line)):]
+		fmt.Fprintln(a.streams.Out, strings.TrimRight(head+render.Wrap(strings.TrimSpace(text), width, label), " \n"))
+	}
+	return nil
 }
 
 // checksByID is the order in which one looks a check up; the rules themselves run in that of a machine's life.

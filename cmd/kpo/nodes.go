@@ -126,7 +126,7 @@ func machineRows(s *fleet.Snapshot, machines []fleet.Machine) []row {
 			r.Notes = append(r.Notes, notes["NodeClaim/"+m.Claim.Name]...)
 		}
 		if m.Node != nil {
-			r.addNode(s, m)
+			addNode(&r, s, m)
 			r.Notes = append(r.Notes, notes["Node/"+m.Node.Name]...)
 		}
 		if m.VM != nil {
@@ -142,7 +142,7 @@ func machineRows(s *fleet.Snapshot, machines []fleet.Machine) []row {
 	return out
 }
 
-func (r *row) addNode(s *fleet.Snapshot, m fleet.Machine) {
+func addNode(r *row, s *fleet.Snapshot, m fleet.Machine) {
 	r.Node = m.Node.Name
 	r.NodePool = cmp.Or(r.NodePool, m.Node.Labels["karpenter.sh/nodepool"])
 	r.Ready = new(fleet.Ready(m.Node).Status == "True")

@@ -53,7 +53,7 @@ func (s *sum) add(price *float64) {
 }
 
 // text prints the sum, and never one that is less than it must be without saying so.
-func (s sum) text(per string, priced int) string {
+func (s *sum) text(per string, priced int) string {
 	switch {
 	case s.unpriced == 0:
 		return fmt.Sprintf("EUR %.2f%s without volumes", s.price, per)

@@ -163,7 +163,7 @@ func interrupted(t *testing.T, environ, args []string, shows string) (int, time.
 		t.Fatal(err)
 	}
 	select {
-	case <-done:
+	case _ = <-done: // cmd keeps the exit code
 	case <-deadline:
 		_ = cmd.Process.Kill()
 		t.Fatalf("Ctrl-C does not end it:\n%s", seen.String())

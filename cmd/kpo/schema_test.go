@@ -57,8 +57,7 @@ func fieldsOf(of reflect.Type, prefix string) []string {
 	var out []string
 	seen := map[string]bool{}
 	var embedded []reflect.Type
-	for i := range of.NumField() {
-		field := of.Field(i)
+	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case field.Anonymous && name == "":

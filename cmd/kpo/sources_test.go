@@ -54,6 +54,10 @@ func without(s *fleet.Snapshot, source fleet.Source) {
 		s.Cluster.Controller = nil
 	case fleet.SourceCCM:
 		s.Cluster.CCM = nil
+	case fleet.SourceLogs:
+		s.Logs = nil
+	case fleet.SourceUsage:
+		s.Usage = nil
 	case fleet.SourceClusterUID:
 		s.Cluster.UID = ""
 	case fleet.SourceClusterNames:

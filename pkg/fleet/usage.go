@@ -20,7 +20,7 @@ type Usage struct {
 
 // readUsage adds up page by page: nothing of the pods is kept.
 func (g *gathering) readUsage(ctx context.Context) {
-	if !g.Inputs.Usage {
+	if !g.Usage {
 		return
 	}
 	usage := map[string]Usage{}

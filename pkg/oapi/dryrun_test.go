@@ -33,7 +33,7 @@ func TestADryRunSendsReadsOnly(t *testing.T) {
 			args = append(args, reflect.Zero(method.Type.In(i)))
 		}
 		results := method.Func.Call(args)
-		err, ok := results[len(results)-1].Interface().(error)
+		err, ok := reflect.TypeAssert[error](results[len(results)-1])
 		if !ok || !errors.Is(err, oapi.ErrDryRun) || !oapi.IsNotSent(err) || oapi.IsRetryable(err) {
 			t.Errorf("%s: %v, want a call that was kept back", method.Name, err)
 		}

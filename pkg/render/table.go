@@ -75,7 +75,6 @@ func (t *Theme) Table(to io.Writer, columns []Column, rows [][]Cell) int {
 
 // row prints one row, and below it the text that has no column.
 func (t *Theme) row(to io.Writer, l layout, row []Cell, below string) {
-	const indent = 4
 	var line strings.Builder
 	var more []string
 	space, at := "", 0
@@ -109,11 +108,16 @@ func (t *Theme) row(to io.Writer, l layout, row []Cell, below string) {
 	for _, text := range more {
 		fmt.Fprintln(to, strings.Repeat(" ", at)+text)
 	}
-	if below == "" {
-		return
+	if below != "" {
+		t.below(to, below)
 	}
-	for _, text := range t.flow(below, max(1, t.Width-indent)) {
-		fmt.Fprintln(to, strings.Repeat(" ", indent)+text)
+}
+
+// below prints text that has no column below its row.
+func (t *Theme) below(to io.Writer, text string) {
+	const indent = 4
+	for _, line := range t.flow(text, max(1, t.Width-indent)) {
+		fmt.Fprintln(to, strings.Repeat(" ", indent)+line)
 	}
 }
 

@@ -395,7 +395,8 @@ func viewerRights(t *testing.T, c *cluster) {
 		"get,list deployments.apps", "get,list daemonsets.apps", "get leases.coordination.k8s.io karpenter/karpenter-leader-election",
 	)
 	questions := []string{"get,list secrets any", "get secrets kube-system/talos-worker", "get pods/log any", "create pods/exec any", "list configmaps any"}
-	for _, resource := range []string{"nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "outscalenodeclasses.karpenter.outscale.com", "nodes", "pods",
+	for _, resource := range []string{
+		"nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "outscalenodeclasses.karpenter.outscale.com", "nodes", "pods",
 		"certificatesigningrequests.certificates.k8s.io",
 	} {
 		questions = append(questions, "create,update,patch,delete,deletecollection "+resource+" any")

@@ -81,7 +81,7 @@ func deadAPIServer(w *world) {
 	var config net.ListenConfig
 	listener, err := config.Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	w.must(err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	kubeconfig := filepath.Join(w.t.TempDir(), "kubeconfig")
 	w.must(os.WriteFile(kubeconfig, fmt.Appendf(nil, `apiVersion: v1
 kind: Config

@@ -16,15 +16,15 @@ func TestSecurityGroupsDecideWhatTheControlPlaneHears(t *testing.T) {
 	want := func(when string, open map[int32]bool) {
 		t.Helper()
 		for port, reaches := range open {
-			if got := w.Region.ReachesControlPlane(id, port); got != reaches {
+			if got := w.ReachesControlPlane(id, port); got != reaches {
 				t.Errorf("%s: port %d reached: %v, want %v", when, port, got, reaches)
 			}
 		}
 	}
 	want("as the account starts", map[int32]bool{6443: true, 50000: true, 50001: true, 22: false})
-	w.Region.ClosePort(50001)
+	w.ClosePort(50001)
 	want("closed", map[int32]bool{6443: true, 50000: true, 50001: false})
-	if w.Region.ReachesControlPlane("i-00000000", 6443) {
+	if w.ReachesControlPlane("i-00000000", 6443) {
 		t.Error("a VM that does not exist reaches the control plane")
 	}
 }
