@@ -30,6 +30,10 @@ func TestKpoNamesWhyNothingIsLaunched(t *testing.T) {
 		w.scale(0)
 		w.await("no NodeClaim", w.claims(0))
 		w.Region.SetQuota("core_limit", 0)
+		w.broken("quota-lifted", func(s *situation) {
+			// The event is still there, and says nothing of now.
+			s.silent(s.kpo(0, []string{"doctor"}), "ERROR")
+		})
 		w.forget()
 	})
 	t.Run("capacity", func(t *testing.T) {

@@ -89,7 +89,7 @@ func badImage(w *world) {
 	w.must(w.Client.Patch(w.t.Context(), class, client.MergeFrom(stored)))
 	w.scale(1)
 	w.broken("bad-image", func(s *situation) {
-		s.diagnosed([]string{"KPO101"}, nil, "spec.imageId", "ami-00000000")
+		s.diagnosed([]string{"KPO105"}, nil, "spec.imageId", "ami-00000000")
 	})
 	w.editNodeClass(func(c *v1alpha1.OutscaleNodeClass) { c.Spec.ImageID = good })
 	w.await("1 pod runs", w.podsRunning(1))
@@ -100,8 +100,7 @@ func subnetFull(w *world) {
 	for _, subnet := range w.Region.Fixture().Subnets {
 		w.must(w.Region.FillSubnet(subnet.ID))
 	}
-	w.restart()
-	w.scale(1)
+	w.scale(1) // before the NodeClass is read again: from then on nothing is tried
 	w.event("NodeClaim", "SubnetFull", "no free address")
 	w.broken("subnet-full", func(s *situation) {
 		s.diagnosed([]string{"KPO106"}, nil, "spec.subnetIds")
