@@ -19,6 +19,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
 const hoursPerMonth = 365 * 24 / 12
@@ -151,7 +152,7 @@ func typeRows(classes []v1alpha1.OutscaleNodeClass, only string, pool *karpv1.No
 			continue
 		}
 		subregions := subregionsOf(class)
-		for _, shape := range fleet.Shapes(class.Spec.InstanceTypes) {
+		for _, shape := range vmtype.Grid(vmtype.Bounds(class.Spec.InstanceTypes)) {
 			zones, ok := allowed(pool, shape, subregions)
 			if !ok {
 				continue
@@ -188,7 +189,7 @@ func classRef(pool *karpv1.NodePool) string {
 
 // allowed returns the subregions in which a NodePool may launch a type, and whether it may at all. The labels are those
 // of pkg/instancetype.
-func allowed(pool *karpv1.NodePool, shape fleet.Shape, subregions []string) ([]string, bool) {
+func allowed(pool *karpv1.NodePool, shape vmtype.Type, subregions []string) ([]string, bool) {
 	if pool == nil {
 		return subregions, true
 	}
@@ -201,7 +202,7 @@ func allowed(pool *karpv1.NodePool, shape fleet.Shape, subregions []string) ([]s
 		v1alpha1.LabelCPU:              strconv.Itoa(shape.VCores),
 		v1alpha1.LabelMemory:           strconv.Itoa(shape.MemoryGiB),
 		v1alpha1.LabelGeneration:       strconv.Itoa(shape.Generation),
-		v1alpha1.LabelPerformance:      []string{"highest", "high", "medium"}[shape.Performance-1],
+		v1alpha1.LabelPerformance:      shape.PerformanceName(),
 	} {
 		if !requirements.Get(key).Has(value) {
 			return nil, false

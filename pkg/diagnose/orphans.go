@@ -7,11 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
-
-// youngAge is more than the 5 minutes that Karpenter gives a launch: a younger VM may be about to be adopted.
-const youngAge = 6 * time.Minute
 
 // Verdicts on a VM without NodeClaim.
 const (
@@ -64,35 +62,43 @@ func Orphans(s *fleet.Snapshot) []Leftover {
 		if !m.VM.CreatedAt.IsZero() {
 			l.Age = s.TakenAt.Sub(m.VM.CreatedAt)
 		}
-		l.Verdict, l.Why = verdict(s, m, l.Age)
+		l.Verdict, l.Why = verdict(s, m)
 		out = append(out, l)
 	}
 	return out
 }
 
-func verdict(s *fleet.Snapshot, m fleet.Machine, age time.Duration) (string, string) {
+// verdict is that of the controller's own garbage collection, in the words of kpo.
+func verdict(s *fleet.Snapshot, m fleet.Machine) (string, string) {
 	v := *m.VM
-	uid := v.Tags[vm.TagClusterUID]
-	switch {
-	case v.Core().Leaving():
-		return Deleting, "Outscale is deleting it"
-	case uid != "" && uid != s.Cluster.UID:
-		return Foreign, "cluster UID " + uid + " is another cluster's"
-	case !s.ProvenOurs(v):
-		return Foreign, "has our name, and neither our cluster's UID nor a client token of ours"
-	case m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue:
-		return NodeAlive, "Node " + m.Node.Name + " is Ready: the NodeClaim was deleted by hand"
-	case v.CreatedAt.IsZero():
-		return Young, "its age cannot be told"
-	case age < youngAge:
-		return Young, "may be about to be adopted"
-	case v.Protected:
-		return Protected, "somebody set DeletionProtection"
-	case v.Tags[vm.TagManagedBy] == "":
-		return Untagged, "our client token without our tags" + stopped(v)
-	default:
-		return Orphan, "no NodeClaim has it" + stopped(v)
+	facts := owner.Facts{VM: v.Core(), Protected: v.Protected, Now: s.TakenAt}
+	if m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue {
+		facts.ReadyNode = m.Node.Name
 	}
+	judged := owner.Judge(s.Cluster.Owned(), facts)
+	switch {
+	case judged.Keep != "":
+		return kept(judged.Keep), judged.Why
+	case v.Tags[vm.TagManagedBy] == "":
+		return Untagged, judged.Why + stopped(v)
+	default:
+		return Orphan, judged.Why + stopped(v)
+	}
+}
+
+func kept(why owner.Reason) string {
+	switch why {
+	case owner.Leaving:
+		return Deleting
+	case owner.NodeReady:
+		return NodeAlive
+	case owner.AgeUnknown, owner.Young:
+		return Young
+	case owner.Protected:
+		return Protected
+	case owner.NotOurs, owner.Claimed: // no VM that a NodeClaim has is asked about
+	}
+	return Foreign
 }
 
 func stopped(v fleet.VM) string {

@@ -19,13 +19,9 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
@@ -301,32 +297,6 @@ func TestEveryTargetFindsTheMachine(t *testing.T) {
 	for target, want := range map[string]string{"default-": "beginning of 2 names", "nothing": "no NodeClaim, Node or VM"} {
 		if _, err := fleet.Find(machines, target); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", target, err, want)
-		}
-	}
-}
-
-func TestShapesAreTheOperatorsGrid(t *testing.T) {
-	class := nodeClass()
-	class.Status.Subnets = []v1alpha1.Subnet{{ID: "subnet-1", Subregion: "eu-west-2a"}}
-	prices := pricing.NewProvider(newWorld(t).api, time.Now)
-	for _, bounds := range []v1alpha1.InstanceTypes{{}, {Generations: []int32{6}, Performances: []string{"high"}, VCores: []int32{3}, MemoryPerVCore: []int32{5}}} {
-		class.Spec.InstanceTypes = bounds
-		var want, got []string
-		for _, instanceType := range instancetype.NewProvider(prices, availability.New(time.Now), nil).List(class) {
-			want = append(want, instanceType.Name)
-		}
-		for _, shape := range fleet.Shapes(bounds) {
-			got = append(got, shape.Name)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-		for _, name := range append(got, "tinav6.c4r8", "t2.micro", "tinav6.c0r8p1", "tinav6.c4r8p4") {
-			a, okA := fleet.ParseShape(name)
-			b, okB := vmtype.Parse(name)
-			if okA != okB || a.VCores != b.VCores || a.MemoryGiB != b.MemoryGiB || a.Generation != b.Generation || a.Performance != b.Performance {
-				t.Errorf("%q: %+v %v, the operator says %+v %v", name, a, okA, b, okB)
-			}
 		}
 	}
 }
