@@ -26,23 +26,30 @@ const (
 	consolesAtOnce = 8
 )
 
-// cloudVMs reads every VM of the account: those that lost their tags must be seen, too.
-func (g *gathering) cloudVMs(ctx context.Context) []VM {
+// cloud reads all that does not depend on anything else, at once: where Outscale is slow, the wait is that of one call. It
+// returns every VM of the account: those that lost their tags must be seen, too.
+func (g *gathering) cloud(ctx context.Context) []VM {
 	var vms []VM
-	g.read(ctx, SourceVMs, func(ctx context.Context) (int, error) {
-		if g.Cloud == nil {
-			return 0, g.NoCloud
-		}
-		var err error
-		vms, err = readVMs(ctx, g.Cloud, osc.FiltersVm{})
-		return len(vms), err
-	})
-	g.read(ctx, SourceQuotas, func(ctx context.Context) (int, error) {
-		if g.Cloud == nil {
-			return 0, g.NoCloud
-		}
-		return g.readQuotas(ctx)
-	})
+	var group errgroup.Group
+	for source, do := range map[Source]func(context.Context) (int, error){
+		SourceVMs: func(ctx context.Context) (n int, err error) {
+			vms, err = readVMs(ctx, g.Cloud, osc.FiltersVm{})
+			return len(vms), err
+		},
+		SourceQuotas: g.readQuotas,
+		SourcePrices: g.readPrices,
+	} {
+		group.Go(func() error {
+			g.read(ctx, source, func(ctx context.Context) (int, error) {
+				if g.Cloud == nil {
+					return 0, g.NoCloud
+				}
+				return do(ctx)
+			})
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are facts of the Snapshot
 	return vms
 }
 
@@ -117,21 +124,23 @@ func (g *gathering) readQuotas(ctx context.Context) (int, error) {
 	return len(g.s.Quotas), nil
 }
 
+func (g *gathering) readPrices(ctx context.Context) (int, error) {
+	prices := pricing.NewProvider(g.Cloud, g.Now)
+	if err := prices.Load(ctx); err != nil {
+		return 0, err
+	}
+	g.prices = prices
+	return 1, nil
+}
+
 // price writes the price per hour to each VM.
-func (g *gathering) price(ctx context.Context) {
-	g.read(ctx, SourcePrices, func(ctx context.Context) (int, error) {
-		if g.Cloud == nil {
-			return 0, g.NoCloud
-		}
-		prices := pricing.NewProvider(g.Cloud, g.Now)
-		if err := prices.Load(ctx); err != nil {
-			return 0, err
-		}
-		for i := range g.s.VMs {
-			g.s.VMs[i].EURPerHour = PriceOf(prices, g.s.VMs[i].Type)
-		}
-		return 1, nil
-	})
+func (g *gathering) price() {
+	if g.prices == nil {
+		return
+	}
+	for i := range g.s.VMs {
+		g.s.VMs[i].EURPerHour = PriceOf(g.prices, g.s.VMs[i].Type)
+	}
 }
 
 // PriceOf returns the price of a type in EUR/h, 0 where it is not known.

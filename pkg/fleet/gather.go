@@ -15,6 +15,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -54,8 +55,9 @@ func (e skippedError) Is(target error) bool { return target == errSkipped }
 // gathering is a Snapshot while it is being read.
 type gathering struct {
 	Inputs
-	mu sync.Mutex
-	s  *Snapshot
+	mu     sync.Mutex
+	s      *Snapshot
+	prices *pricing.Provider // nil where they were not read
 }
 
 // Gather reads everything. It never fails as a whole: what could not be read is in the Snapshot's sources.
@@ -68,11 +70,11 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 		Access:   in.Access,
 		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[Source]SourceStatus{}, Consoles: map[string]string{},
 	}}
-	vms := g.cloudVMs(ctx)
+	vms := g.cloud(ctx)
 	g.kubernetes(ctx)
 	g.identify(vms)
 	g.confirm(ctx, vms)
-	g.price(ctx)
+	g.price()
 	g.suspects(ctx)
 	g.readUsage(ctx)
 	g.s.CheckAccount()

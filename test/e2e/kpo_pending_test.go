@@ -150,7 +150,7 @@ func stoppedOutside(w *world) {
 		w.t.Fatalf("VM %s cannot be stopped", id)
 	}
 	w.broken("vm-stopped", func(s *situation) {
-		s.diagnosed([]string{"KPO402"}, nil, "stopped", id)
+		s.diagnosed([]string{"KPO412"}, nil, "stopped", id)
 		s.kpo(1, []string{"console", claim}, "stopped")
 	})
 	doomed := &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{Name: claim}}

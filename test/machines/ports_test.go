@@ -13,7 +13,7 @@ func TestClosedTrustdPortKeepsApidDownAndNotTheKubelet(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	w := newWorld(t, func(f *machines.Fleet) { f.BootTimeout = 2 * time.Second })
-	w.region.ClosePort(50001)
+	w.region.LetIn(50001)
 	vm := w.launch(c.worker(t))
 	w.expectConsole(vm, "apid.certs", "trustd.net", "kubelet.ok", "boot.failed", "boot.reboot")
 	w.refuseConsole(vm, "boot.done")
@@ -24,7 +24,7 @@ func closedAPIServerPort(t *testing.T, k *kube) {
 	const name = "cut-off"
 	c := k.cluster(t, time.Hour)
 	w := newWorld(t, func(f *machines.Fleet) { f.CertificateTimeout = 50 * time.Millisecond })
-	w.region.ClosePort(6443)
+	w.region.LetIn(6443)
 	vm := w.launch(c.worker(t, named(name)))
 	w.expectConsole(vm, "kubelet.ok")
 	// One that started later, in a region with the port open, has joined by now.

@@ -21,12 +21,18 @@ func (r *Region) ReachesControlPlane(vmID string, port int32) bool {
 	})
 }
 
-// ClosePort takes the rules for a port out of the security group of the control plane.
-func (r *Region) ClosePort(port int32) {
+// LetIn makes the security group of the control plane let in on a port from these ranges only, and from nowhere without
+// one.
+func (r *Region) LetIn(port int32, ranges ...string) {
 	r.lock()
 	defer r.unlock()
 	g := r.controlPlaneGroup()
-	rules := slices.DeleteFunc(slices.Clone(g.value.GetInboundRules()), func(rule osc.SecurityGroupRule) bool { return covers(rule, port) })
+	rules := slices.Clone(g.value.GetInboundRules())
+	for i := range rules {
+		if covers(rules[i], port) {
+			rules[i].SetIpRanges(ranges)
+		}
+	}
 	g.value.SetInboundRules(rules)
 }
 

@@ -22,8 +22,12 @@ func TestSecurityGroupsDecideWhatTheControlPlaneHears(t *testing.T) {
 		}
 	}
 	want("as the account starts", map[int32]bool{6443: true, 50000: true, 50001: true, 22: false})
-	w.ClosePort(50001)
+	w.LetIn(50001)
 	want("closed", map[int32]bool{6443: true, 50000: true, 50001: false})
+	w.LetIn(6443, resp.GetVms()[0].GetPrivateIp()+"/32")
+	want("open to its address", map[int32]bool{6443: true})
+	w.LetIn(6443, "10.0.250.0/24")
+	want("open to others", map[int32]bool{6443: false})
 	if w.ReachesControlPlane("i-00000000", 6443) {
 		t.Error("a VM that does not exist reaches the control plane")
 	}
