@@ -226,7 +226,7 @@ func (c *CloudProvider) instanceTypes(ctx context.Context, nodePool string, node
 
 // request is one VM of one candidate.
 func (a *attempt) request(candidate candidate) (vm.Request, error) {
-	spec, found := a.nodeClass.Spec, a.nodeClass.Status
+	spec := a.nodeClass.Spec
 	taints := append([]corev1.Taint{karpv1.UnregisteredNoExecuteTaint}, a.claim.Spec.Taints...)
 	data, err := talos.Render(a.workerConfig, spec.Talos.Patches, talos.Node{
 		Hostname:       a.owner.NodeName,
@@ -241,9 +241,9 @@ func (a *attempt) request(candidate candidate) (vm.Request, error) {
 	return vm.Request{
 		Owner:            a.owner,
 		Type:             candidate.instanceType.Name,
-		ImageID:          found.Image.ID,
+		ImageID:          a.nodeClass.LaunchImage(),
 		SubnetID:         candidate.subnet.ID,
-		SecurityGroupIDs: found.SecurityGroupIDs(),
+		SecurityGroupIDs: a.nodeClass.LaunchSecurityGroups(),
 		KeypairName:      spec.KeypairName,
 		Devices:          devices(a.nodeClass),
 		Tags:             spec.Tags,

@@ -44,10 +44,5 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	case ready.ObservedGeneration != nodeClass.Generation:
 		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q was changed and is not checked yet", nodeClass.Name))
 	}
-	if !nodeClass.IsResolved() {
-		err := fmt.Errorf("the status of OutscaleNodeClass %q lacks the image or the security groups of its spec, since another "+
-			"release checked it: the controller fills them in at its start; if it does not, its log says why", nodeClass.Name)
-		return nil, cloudprovider.NewCreateError(err, "NodeClassReadinessUnknown", err.Error())
-	}
 	return nodeClass, nil
 }

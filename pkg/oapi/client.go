@@ -113,8 +113,15 @@ func callWhile[R any](ctx context.Context, c *Client, name string, again func(er
 		return none, err
 	}
 	wait := c.options.RetryWait
+	var lost error // of the last attempt that may have had its effect
 	for attempt := 0; ; attempt++ {
 		result, err := once(ctx, c, name, do)
+		if lost != nil && IsNotSent(err) {
+			return result, lost // what was kept back now says nothing of what was sent before
+		}
+		if IsOutcomeUnknown(err) {
+			lost = err
+		}
 		if err == nil || attempt >= c.options.Retries || !again(err) {
 			return result, err
 		}

@@ -112,6 +112,26 @@ func TestRepeatedLaunchMakesOneVM(t *testing.T) {
 	}
 }
 
+// What keeps the retry back says nothing of the attempt before it, which may have made a VM: its error is the answer.
+func TestALostAnswerIsNotForgottenWhenTheRetryIsKeptBack(t *testing.T) {
+	for _, kind := range []oapitest.FaultKind{oapitest.FaultErrorAfter, oapitest.FaultLostReply} {
+		region, client := newRegion(t)
+		addFault(t, region, oapitest.Fault{Call: "CreateVms", Kind: kind, Times: 1})
+		attempts := 0
+		ctx := BeforeSend(t.Context(), func() error {
+			if attempts++; attempts > 1 {
+				return errors.New("this type was sold out meanwhile")
+			}
+			return nil
+		})
+		_, err := client.CreateVms(ctx, launch(region, "token"))
+		if !IsOutcomeUnknown(err) || IsNotSent(err) {
+			t.Errorf("%s: %v, want the error of the call that was sent", kind, err)
+		}
+		wantCalls(t, region, "CreateVms", 1)
+	}
+}
+
 func TestRefusedCallIsNotRepeated(t *testing.T) {
 	for _, fault := range []oapitest.Fault{
 		{Code: "3001", Status: 400}, {Code: "5063", Status: 400}, {Code: "10001", Status: 409}, {Code: "10042", Status: 400}, {Code: "8018", Status: 400}, {Code: "5023", Status: 404},

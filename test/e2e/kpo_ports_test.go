@@ -30,7 +30,7 @@ func TestKpoNamesThePortThatIsClosed(t *testing.T) {
 	})
 	t.Run("6443", func(t *testing.T) {
 		w.in(t).broken("port-6443", func(s *situation) {
-			s.diagnosed([]string{"KPO216"}, []string{stuck}, "6443")
+			s.kpo(0, []string{"doctor", stuck}, "KPO216", "TCP 6443", "kubectl kpo console "+stuck)
 			s.kpo(0, []string{"console", stuck})
 		})
 	})

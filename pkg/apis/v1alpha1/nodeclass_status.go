@@ -99,6 +99,23 @@ func (in *OutscaleNodeClass) IsResolved() bool {
 		slices.Equal(in.Status.SecurityGroupIDs(), in.Spec.SecurityGroupIDs)
 }
 
+// LaunchImage returns the ID of the image to launch: of the status or, where the definitions or the release that checked
+// the class are older than that field, of the spec, which was found good.
+func (in *OutscaleNodeClass) LaunchImage() string {
+	if in.IsResolved() {
+		return in.Status.Image.ID
+	}
+	return in.Spec.ImageID
+}
+
+// LaunchSecurityGroups returns the IDs of the security groups to launch with, likewise.
+func (in *OutscaleNodeClass) LaunchSecurityGroups() []string {
+	if in.IsResolved() {
+		return in.Status.SecurityGroupIDs()
+	}
+	return in.Spec.SecurityGroupIDs
+}
+
 // SecurityGroupIDs returns the IDs of the security groups.
 func (in *OutscaleNodeClassStatus) SecurityGroupIDs() []string {
 	var out []string

@@ -3,9 +3,12 @@ package bootstraptoken
 
 import (
 	"context"
+	"slices"
 
 	"github.com/awslabs/operatorpkg/reasonable"
+	"github.com/awslabs/operatorpkg/status"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	controllerruntime "sigs.k8s.io/controller-runtime"
@@ -70,7 +73,10 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 // isDone reports whether no kubelet joins for the NodeClaim any more: its Node is there, which a kubelet makes with the
 // certificate that it got for the token, or it is going. Core's finalizer keeps the NodeClaim until this was seen.
 func isDone(claim *karpv1.NodeClaim) bool {
-	return !claim.DeletionTimestamp.IsZero() || claim.StatusConditions().Get(karpv1.ConditionTypeRegistered).IsTrue()
+	// Not through StatusConditions, which writes what is missing: the watch shows the object that all readers share.
+	return !claim.DeletionTimestamp.IsZero() || slices.ContainsFunc(claim.Status.Conditions, func(c status.Condition) bool {
+		return c.Type == karpv1.ConditionTypeRegistered && c.Status == metav1.ConditionTrue
+	})
 }
 
 // Register watches NodeClaims for the moment at which they are done.

@@ -13,6 +13,7 @@ import (
 	"github.com/awslabs/operatorpkg/reconciler"
 	"github.com/awslabs/operatorpkg/singleton"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	controllerruntime "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +38,10 @@ const (
 	// started elsewhere at once, and whoever stops a VM to start it again does so within it. It is longer than the 50 s
 	// after which a Node without its kubelet is not Ready, which is the second proof.
 	patience = time.Minute
+	// rebootTime is how long a reboot of ours may take: longer than Talos' 3 minutes for its containers and a boot.
+	rebootTime = 10 * time.Minute
+	// calendarTimeout is how long a sweep waits for planned maintenance.
+	calendarTimeout = 20 * time.Second
 	// minAge is how long core gives a launch: what becomes of a younger VM is for the launch to find out.
 	minAge = 5 * time.Minute
 )
@@ -49,10 +54,14 @@ type Controller struct {
 	recorder events.Recorder
 	calendar calendar
 
-	// What follows is by VM ID: since when a VM is seen stopping or stopped, since when shutting down, and which ones have
-	// been stopped by force. A new process waits once more, and may repeat a forced stop, which is harmless.
-	down, leaving map[string]time.Time
-	forced        map[string]bool
+	// What follows is by VM ID: since when a VM is seen stopping or stopped, since when stopped, since when shutting down, and
+	// which ones have been stopped by force. A new process waits once more, and may repeat a forced stop, which is harmless.
+	down, off, leaving map[string]time.Time
+	forced             map[string]bool
+	// replaced has the NodeClaims that this controller deleted and that are not gone yet, with the state of their VM.
+	replaced map[types.UID]string
+	// massSince is since when much of the fleet is stopped.
+	massSince time.Time
 	// told is when what was said.
 	told map[string]time.Time
 }
@@ -63,8 +72,8 @@ func NewController(clk clock.Clock, kube client.Client, api *oapi.Client, vms *v
 ) *Controller {
 	return &Controller{
 		clock: clk, kube: kube, vms: vms, recorder: recorder, calendar: calendar{api: api},
-		down: map[string]time.Time{}, leaving: map[string]time.Time{}, forced: map[string]bool{},
-		told: map[string]time.Time{},
+		down: map[string]time.Time{}, off: map[string]time.Time{}, leaving: map[string]time.Time{}, forced: map[string]bool{},
+		replaced: map[types.UID]string{}, told: map[string]time.Time{},
 	}
 }
 
@@ -104,13 +113,13 @@ func (c *Controller) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for interrupted VMs: %w", err)
 	}
-	failed := c.calendar.read(ctx, c.clock.Now())
+	failed := c.readCalendar(ctx)
 	c.forget(ours)
 	known := map[string]vm.VM{}
 	for _, v := range fleet {
 		known[v.ID] = v
 	}
-	sweep := sweep{limit: max(1, len(fleet)/10)}
+	sweep := sweep{limit: max(1, len(fleet)/10), many: max(3, len(fleet)/5), underWay: map[string]int{}}
 	for _, id := range slices.Sorted(maps.Keys(ours)) {
 		s, err := c.subject(ctx, ours[id], known[id])
 		if err != nil {
@@ -122,9 +131,37 @@ func (c *Controller) sweep(ctx context.Context) error {
 	return errors.Join(failed, c.replaceSome(ctx, &sweep))
 }
 
+// readCalendar bounds the wait for planned maintenance: stops must be seen while that call hangs.
+func (c *Controller) readCalendar(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, calendarTimeout)
+	defer cancel()
+	return c.calendar.read(limited, c.clock.Now())
+}
+
+// leavingFor returns for which state of its VM a NodeClaim that is being deleted was replaced, and "" for one that leaves
+// for another reason. A process that has not deleted it itself judges by what it sees.
+func (c *Controller) leavingFor(s subject) string {
+	switch state, ours := c.replaced[s.claim.UID]; {
+	case ours:
+		return state
+	case isDown(s.vm):
+		return vm.StateStopped
+	case c.isDue(s):
+		return vm.StateRunning
+	default:
+		return ""
+	}
+}
+
 // forget drops what is noted of VMs that no NodeClaim has any more.
 func (c *Controller) forget(ours map[string]*karpv1.NodeClaim) {
 	maps.DeleteFunc(c.down, func(id string, _ time.Time) bool { return ours[id] == nil })
+	alive := map[types.UID]bool{}
+	for _, claim := range ours {
+		alive[claim.UID] = true
+	}
+	maps.DeleteFunc(c.replaced, func(uid types.UID, _ string) bool { return !alive[uid] })
+	maps.DeleteFunc(c.off, func(id string, _ time.Time) bool { return ours[id] == nil })
 	maps.DeleteFunc(c.leaving, func(id string, _ time.Time) bool { return ours[id] == nil })
 	maps.DeleteFunc(c.forced, func(id string, _ bool) bool { return ours[id] == nil })
 }
@@ -164,10 +201,11 @@ func (c *Controller) look(ctx context.Context, s subject, sweep *sweep) {
 	if !isDown(s.vm) {
 		delete(c.down, s.vm.ID)
 	}
+	if s.vm.State != vm.StateStopped {
+		delete(c.off, s.vm.ID)
+	}
 	if !s.claim.DeletionTimestamp.IsZero() {
-		if isDown(s.vm) || c.isDue(s) {
-			sweep.underWay++
-		}
+		sweep.underWay[c.leavingFor(s)]++
 		c.hurry(ctx, s)
 		return
 	}

@@ -25,12 +25,20 @@ import (
 // that hangs keeps its inhibit lock longer, up to 20 minutes (facts of Talos, "Shutdown").
 const linger = 10 * time.Minute
 
+// massPatience is how long a fleet of which much is stopped is left alone. Outscale has rebooted whole fleets (facts of
+// Outscale, section 6): most of it comes back.
+const massPatience = 15 * time.Minute
+
 // sweep collects what one look wants to replace.
 type sweep struct {
-	// limit is how many NodeClaims may be on their way out at once, and underWay how many are: a tenth of the fleet, as
-	// for the garbage collection. What looks like many failures at once may be one error of ours, or of Outscale.
-	limit, underWay int
-	wanted          []casualty
+	// limit is how many NodeClaims may be on their way out at once, and underWay how many are, by the state of their VM: a
+	// tenth of the fleet, as for the garbage collection. What looks like many failures at once may be one error of ours, or
+	// of Outscale. A drain before a maintenance, which can take hours, keeps no stopped VM waiting.
+	limit    int
+	underWay map[string]int
+	// many is how many stopped VMs are no single failures: a platform event, or a person who stops the fleet for the night.
+	many   int
+	wanted []casualty
 }
 
 // casualty is a NodeClaim that must be replaced, and the state that its VM is in for that.
@@ -48,20 +56,44 @@ type casualty struct {
 // makes new ones for the pods.
 func (c *Controller) replaceSome(ctx context.Context, sweep *sweep) error {
 	slices.SortStableFunc(sweep.wanted, func(a, b casualty) int { return a.since.Compare(b.since) })
+	mass := c.isMass(sweep)
 	var failed []error
 	for _, lost := range sweep.wanted {
-		if sweep.underWay >= sweep.limit {
+		switch {
+		case mass && lost.state == vm.StateStopped:
+			c.tell(ctx, lost.subject, "InterruptedNodeWaits", fmt.Sprintf("%s. So have many others: none is replaced for %s, in "+
+				"case they come back", lost.why, massPatience), lost.vm.ID, "mass")
+		case sweep.underWay[lost.state] >= sweep.limit:
 			c.tell(ctx, lost.subject, "InterruptedNodeWaits", fmt.Sprintf("%s. The NodeClaim is replaced once fewer others are: "+
 				"at most %d at a time", lost.why, sweep.limit), lost.vm.ID)
-			continue
+		default:
+			replaced, err := c.replace(ctx, lost)
+			if replaced {
+				sweep.underWay[lost.state]++
+				c.replaced[lost.claim.UID] = lost.state
+			}
+			failed = append(failed, err)
 		}
-		replaced, err := c.replace(ctx, lost)
-		if replaced {
-			sweep.underWay++
-		}
-		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// isMass reports whether much of the fleet is stopped, and not for long enough to give it up.
+func (c *Controller) isMass(sweep *sweep) bool {
+	stopped := 0
+	for _, lost := range sweep.wanted {
+		if lost.state == vm.StateStopped {
+			stopped++
+		}
+	}
+	if stopped <= sweep.many {
+		c.massSince = time.Time{}
+		return false
+	}
+	if c.massSince.IsZero() {
+		c.massSince = c.clock.Now()
+	}
+	return c.clock.Since(c.massSince) < massPatience
 }
 
 // replace deletes one NodeClaim, if a read of now agrees: the snapshot may be a minute old.
@@ -77,6 +109,9 @@ func (c *Controller) replace(ctx context.Context, lost casualty) (bool, error) {
 	}
 	// A NodeClaim of the same name that was made meanwhile is another one.
 	err = c.kube.Delete(ctx, lost.claim, client.Preconditions{UID: &lost.claim.UID})
+	if errors.Is(err, oapi.ErrDryRun) {
+		return false, nil // the event is made where it was kept back
+	}
 	if err != nil {
 		return false, client.IgnoreNotFound(fmt.Errorf("deleting NodeClaim %q, whose VM is interrupted: %w",
 			lost.claim.Name, err))

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -36,20 +37,31 @@ func isDown(v vm.VM) bool { return v.State == vm.StateStopping || v.State == vm.
 // stopped is for a VM that is down though its NodeClaim lives. A stopped VM is billed for its volumes and runs no pod:
 // nothing but a person starts it again, and Karpenter has no call for that.
 func (c *Controller) stopped(ctx context.Context, s subject, sweep *sweep) {
+	if c.isRebooting(s) {
+		return // our own call may show the VM stopped for a while
+	}
 	since, known := c.down[s.vm.ID]
 	if !known {
 		since = c.clock.Now()
 		c.down[s.vm.ID] = since
 		interruptions.WithLabelValues(causeOf(s.vm.StateReason).label).Inc()
 	}
+	off, known := c.off[s.vm.ID]
+	if !known && s.vm.State == vm.StateStopped {
+		off = c.clock.Now()
+		c.off[s.vm.ID] = off
+	}
 	why := causeOf(s.vm.StateReason)
 	at := since.UTC().Format("15:04:05")
 	c.tell(ctx, s, "VMStopped", fmt.Sprintf("VM %s is %s: %s", s.vm.ID, s.vm.State, why.words), s.vm.ID, s.vm.State, at)
 	young := c.clock.Since(s.vm.CreatedAt) < minAge
-	if s.vm.State != vm.StateStopped || young || c.clock.Since(since) < patience || isReady(s.node) {
+	if s.vm.State != vm.StateStopped || young || c.clock.Since(off) < patience || isReady(s.node) {
 		return // the next sweeps look again
 	}
 	switch {
+	case s.claim.Labels[karpv1.NodePoolLabelKey] == "":
+		c.tell(ctx, s, "InterruptedNodeKept", fmt.Sprintf("stopped VM %s is left alone: its NodeClaim is of no NodePool, so that "+
+			"nothing would replace it. Start it, or delete the NodeClaim", s.vm.ID), s.vm.ID, at)
 	case !c.isProven(s):
 		c.tell(ctx, s, "InterruptedNodeKept", fmt.Sprintf("stopped VM %s is left alone: it carries neither the tags nor the "+
 			"client token of this NodeClaim", s.vm.ID), s.vm.ID, at)
@@ -64,6 +76,13 @@ func (c *Controller) stopped(ctx context.Context, s subject, sweep *sweep) {
 			why: fmt.Sprintf("VM %s is stopped, %s, and has not come back", s.vm.ID, why.words),
 		})
 	}
+}
+
+// isRebooting reports whether node repair or the registration controller has just rebooted the VM. Whether RebootVms shows a
+// VM as stopped meanwhile has not been seen on a real account.
+func (c *Controller) isRebooting(s subject) bool {
+	sent := v1alpha1.LastReboot(s.claim).SentAt
+	return !sent.IsZero() && c.clock.Since(sent) < rebootTime
 }
 
 // isProven reports whether the VM is this cluster's, and this NodeClaim's.

@@ -94,6 +94,7 @@ func (w *world) join(name string, vms *vm.Provider) {
 	w.must(err)
 	claim := &karpv1.NodeClaim{ObjectMeta: metav1.ObjectMeta{
 		Name: name, UID: types.UID("uid-" + name), Finalizers: []string{karpv1.TerminationFinalizer},
+		Labels: map[string]string{karpv1.NodePoolLabelKey: "default"},
 	}}
 	claim.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: v1alpha1.Group, Kind: "OutscaleNodeClass", Name: "default"}
 	claim.Status.ProviderID, claim.Status.NodeName = utils.ProviderID(v.Subregion, v.ID), name

@@ -105,7 +105,7 @@ func (c *Controller) pause(nodeClass *v1alpha1.OutscaleNodeClass) time.Duration 
 	case conditions.Get(v1alpha1.ConditionLaunchReady).IsFalse():
 		_, until := c.refusals.OfClass(instancetype.Class(nodeClass))
 		return max(time.Second, min(every, until.Sub(c.clock.Now())))
-	case !conditions.IsTrue(rootCondition):
+	case !conditions.IsTrue(rootCondition), !nodeClass.IsResolved():
 		return soon
 	case slices.ContainsFunc(nodeClass.Status.Subnets, isFull): // nothing is launched there until a read shows a free address
 		return full
@@ -121,6 +121,10 @@ func (c *Controller) patchStatus(ctx context.Context, stored, changed *v1alpha1.
 	// The lock is needed since a list of conditions is replaced whole.
 	if err := c.kube.Status().Patch(ctx, changed, client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{})); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("writing the status: %w", err))
+	}
+	if changed.Status.Image == nil && changed.StatusConditions().IsTrue(v1alpha1.ConditionImageReady) {
+		log.FromContext(ctx).Error(nil, "the API server drops status.image: the CustomResourceDefinitions are older than the "+
+			"controller, upgrade the chart karpenter-crd", "OutscaleNodeClass", klog.KObj(changed), "reason", "DefinitionsTooOld")
 	}
 	return nil
 }
