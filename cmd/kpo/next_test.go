@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
 // kubectlVerb is a verb of kubectl that kpo suggests, with the flags that it has.
@@ -138,7 +140,10 @@ func commandOf(words []string) (*cobra.Command, string) {
 }
 
 func TestSuggestedChangesAreMarkedOnTheScreen(t *testing.T) {
-	path := changed(t, stopFirst)
+	path := changed(t, func(s *fleet.Snapshot) {
+		stopFirst(s) // and nothing replaces it
+		s.Machines()[0].Claim.Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
+	})
 	for _, line := range []string{"doctor", "doctor -o short"} {
 		got := kpo(t, environment{}, append(strings.Fields(line), "--from", path)...)
 		if !strings.Contains(got.stdout, "kubectl delete nodeclaim default-7xk2p  # changes the cluster") {

@@ -82,6 +82,9 @@ func (w *World) machinesUnderWay(troubled map[string]bool, names []string) map[a
 	out := map[activity][]Ref{}
 	for _, m := range w.machines {
 		what, since := activityOf(m)
+		if what == isUnclaimed && w.Why(fleet.SourceNodeClaims) != "" {
+			continue // whether it has one is not known
+		}
 		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
 			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
 		})

@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
+
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -32,7 +34,7 @@ func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 		},
 		"stopped while it boots": {
 			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateStopped },
-			"KPO201", "nothing happens by itself before the deadline", true, true,
+			"KPO201", "once its VM is 5 minutes old", false, true,
 		},
 		"gone under a node": {
 			func(s *fleet.Snapshot) { silentNode(s); s.VMs = s.VMs[1:] },
@@ -40,15 +42,13 @@ func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 		},
 		"stopped under a node": {
 			func(s *fleet.Snapshot) { silentNode(s); s.VMs[0].State = vm.StateStopped },
-			"KPO412", "a stopped VM stays", true, false,
+			"KPO412", "the controller replaces the node", false, false,
 		},
-		"stopped under a node, with node repair": {func(s *fleet.Snapshot) {
+		"stopped under a node that is kept": {func(s *fleet.Snapshot) {
 			silentNode(s)
-			s.VMs[0].State, s.Cluster.NodeRepair = vm.StateStopped, fleet.RepairOn
-		}, "KPO412", "wait for node repair", false, true},
-		"stopped a moment ago, with node repair": {func(s *fleet.Snapshot) {
-			s.VMs[0].State, s.Cluster.NodeRepair = vm.StateStopped, fleet.RepairOn
-		}, "KPO412", "a stopped VM stays", true, false},
+			s.VMs[0].State = vm.StateStopped
+			s.Nodes[0].Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
+		}, "KPO412", "keeps the node as it is", true, false},
 	} {
 		found := problemsOf(diagnose.Run(troubled(c.change), diagnose.Checks()), c.check)
 		if len(found) != 1 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,7 +142,15 @@ func (t *Theme) healthy(r diagnose.Report) string {
 	if r.Settled() {
 		text += ", nothing to do"
 	}
+	if blind(r) {
+		return t.Symbol(MarkUnknown) + " " + text
+	}
 	return t.Line(MarkOK, text)
+}
+
+// blind reports whether something was not checked that the user did not ask to leave out.
+func blind(r diagnose.Report) bool {
+	return slices.ContainsFunc(r.NotChecked, func(n diagnose.NotChecked) bool { return !n.Asked })
 }
 
 func (t *Theme) headline(p diagnose.Problem) string {
@@ -246,7 +255,8 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 		fmt.Fprintln(to, Wrap(t.Line(MarkOK, "passed: "+strings.Join(r.Passed, " ")), t.Width, 4))
 		return
 	}
-	fmt.Fprintln(to, t.Line(MarkOK, "no other problems found"))
+	// No tick below a problem, and none where something could not be read.
+	fmt.Fprintln(to, t.Symbol(MarkPending)+" no other problems found in what was checked")
 }
 
 func (t *Theme) notChecked(to io.Writer, r diagnose.Report) {
