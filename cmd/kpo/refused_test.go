@@ -132,11 +132,13 @@ func TestFileOfARefusalThatIsNoneIsIgnored(t *testing.T) {
 	}
 }
 
-// sent is how many calls have reached a region. They go out at once, and which comes first does not matter.
+// sent is how many calls with a key have reached a region. They go out at once, and which comes first does not matter.
 func sent(region *oapitest.Region) int {
 	total := 0
-	for _, n := range region.Calls() {
-		total += n
+	for call, n := range region.Calls() {
+		if call != "ReadPublicCatalog" {
+			total += n
+		}
 	}
 	return total
 }
