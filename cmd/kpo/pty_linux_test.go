@@ -163,7 +163,10 @@ func interrupted(t *testing.T, environ, args []string, shows string) (int, time.
 		t.Fatal(err)
 	}
 	select {
-	case _ = <-done: // cmd keeps the exit code
+	case err := <-done:
+		if err == nil {
+			t.Errorf("Ctrl-C ends it with 0:\n%s", seen.String())
+		}
 	case <-deadline:
 		_ = cmd.Process.Kill()
 		t.Fatalf("Ctrl-C does not end it:\n%s", seen.String())

@@ -35,7 +35,7 @@ func TestDocsQuoteScreens(t *testing.T) {
 		screens[strings.TrimSuffix(filepath.Base(file), ".txt")] = string(screen)
 	}
 	quoted := map[string]int{}
-	quote := regexp.MustCompile("(?s)<!-- screen: ([a-z-]+) -->\n```\n.*?```\n")
+	quote := regexp.MustCompile("(?s)<!-- screen: ([a-z0-9-]+) -->\n```\n.*?```\n")
 	want := quote.ReplaceAllStringFunc(string(content), func(block string) string {
 		name := quote.FindStringSubmatch(block)[1]
 		quoted[name]++
