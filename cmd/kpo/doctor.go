@@ -38,6 +38,7 @@ func newDoctor(a *app) *cobra.Command {
 				return err
 			}
 			report := diagnose.Run(s, diagnose.Checks(), names...)
+			report.UnderWay = append(report.UnderWay, goneNotes(machines)...)
 			if err := a.printReport(o, s, report, machines); err != nil {
 				return err
 			}
@@ -89,6 +90,17 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 		fmt.Fprintf(a.streams.Out, "\n%s\n", render.Wrap(t.Bold(t.Text(m.Name()))+"  "+line, t.Width, 4))
 	}
 	return nil
+}
+
+// goneNotes says which targets have ended: nothing is wrong with them, and they are no machines that are well.
+func goneNotes(machines []fleet.Machine) []diagnose.Note {
+	var out []diagnose.Note
+	for _, m := range machines {
+		if m.VM != nil && m.VM.Gone() && m.Claim == nil {
+			out = append(out, diagnose.Note{Text: "1 VM has ended", Subjects: []diagnose.Ref{{Kind: "VM", Name: m.VM.ID}}})
+		}
+	}
+	return out
 }
 
 // stageLine shows how far a machine has come.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,15 +141,10 @@ func (t *Theme) healthy(r diagnose.Report) string {
 	if r.Settled() {
 		text += ", nothing to do"
 	}
-	if blind(r) {
+	if r.Blind() {
 		return t.Symbol(MarkUnknown) + " " + text
 	}
 	return t.Line(MarkOK, text)
-}
-
-// blind reports whether something was not checked that the user did not ask to leave out.
-func blind(r diagnose.Report) bool {
-	return slices.ContainsFunc(r.NotChecked, func(n diagnose.NotChecked) bool { return !n.Asked })
 }
 
 func (t *Theme) headline(p diagnose.Problem) string {

@@ -70,7 +70,7 @@ func (m *machine) connect(id *identity) (*nodeClient, error) {
 
 // dial reaches the API server where the security groups let this VM through. The test's API server has a port of its own.
 func (m *machine) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if !m.fleet.Region.ReachesControlPlane(m.vm.ID, apiServerPort) {
+	if !m.leaving.Load() && !m.fleet.Region.ReachesControlPlane(m.vm.ID, apiServerPort) {
 		return nil, fmt.Errorf("dial tcp %s: i/o timeout", address)
 	}
 	return m.fleet.dial(ctx, network, address)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/siderolabs/talos/pkg/machinery/config"
@@ -35,6 +36,8 @@ type machine struct {
 	// node is the connection of the kubelet once it registers; nil before.
 	mu   sync.Mutex
 	node *nodeClient
+	// leaving is set for the one call that a real machine would not make, and that no security group holds up: see leaveNode.
+	leaving atomic.Bool
 }
 
 // errReboot ends a boot that Talos gives up.

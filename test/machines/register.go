@@ -152,6 +152,8 @@ func (m *machine) leaveNode() {
 	if client == nil {
 		return
 	}
+	m.leaving.Store(true)
+	defer m.leaving.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if err := client.seizeLease(ctx); err != nil {
