@@ -65,8 +65,21 @@ func lives(m fleet.Machine) bool {
 	return m.Claim != nil && m.VM != nil && m.Claim.DeletionTimestamp.IsZero() && !m.VM.Core().Leaving()
 }
 
-// wantedTags are the tags that the operator's own code would set, nil for a machine that does not live.
+// wantedTags are the tags that the operator's own code would set, nil for a machine that does not live. They must not be
+// changed.
 func (w *World) wantedTags(m fleet.Machine) map[string]string {
+	if m.Claim == nil {
+		return nil
+	}
+	want, known := w.wanted[m.Claim.Name]
+	if !known {
+		want = w.makeTags(m)
+		w.wanted[m.Claim.Name] = want
+	}
+	return want
+}
+
+func (w *World) makeTags(m fleet.Machine) map[string]string {
 	switch {
 	case !lives(m) || m.Claim.Spec.NodeClassRef == nil,
 		w.Cluster.Name == "" || w.Cluster.UID == "":

@@ -21,12 +21,15 @@ type World struct {
 	boots    map[string]bootlog.Report
 	// machineOf finds the machine of a thing by kind and name.
 	machineOf map[string]fleet.Machine
+	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several checks compare them.
+	wanted map[string]map[string]string
 }
 
 func newWorld(s *fleet.Snapshot) *World {
 	w := &World{
 		Snapshot: s, machines: s.Machines(), classes: map[string]*v1alpha1.OutscaleNodeClass{},
 		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]fleet.Machine{},
+		wanted: map[string]map[string]string{},
 	}
 	for i := range s.NodeClasses {
 		w.classes[s.NodeClasses[i].Name] = &s.NodeClasses[i]
