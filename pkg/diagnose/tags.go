@@ -89,7 +89,7 @@ func (w *World) makeTags(m fleet.Machine) map[string]string {
 	if class == nil {
 		return nil
 	}
-	want := w.Cluster.Owned().Tags(owner.Of(m.Claim, class, m.VM.PrivateIP), nil)
+	want := w.Cluster.Owned().Tags(owner.WithHash(m.Claim, class, m.VM.PrivateIP, w.hashes[class.Name]), nil)
 	if w.Cluster.ID == "" {
 		maps.DeleteFunc(want, func(key, _ string) bool { return strings.HasPrefix(key, fleet.TagClusterID) })
 	}

@@ -23,16 +23,18 @@ type World struct {
 	machineOf map[string]fleet.Machine
 	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several checks compare them.
 	wanted map[string]map[string]string
+	hashes map[string]string // of the NodeClasses, by name
 }
 
 func newWorld(s *fleet.Snapshot) *World {
 	w := &World{
 		Snapshot: s, machines: s.Machines(), classes: map[string]*v1alpha1.OutscaleNodeClass{},
 		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]fleet.Machine{},
-		wanted: map[string]map[string]string{},
+		wanted: map[string]map[string]string{}, hashes: map[string]string{},
 	}
 	for i := range s.NodeClasses {
 		w.classes[s.NodeClasses[i].Name] = &s.NodeClasses[i]
+		w.hashes[s.NodeClasses[i].Name] = s.NodeClasses[i].VersionedHash()
 	}
 	for _, m := range w.machines {
 		if m.Claim != nil {

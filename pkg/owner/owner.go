@@ -14,13 +14,18 @@ import (
 // Of returns the owner of a NodeClaim's VM. With hostname mode PrivateIP the node's name follows from the address: it
 // is empty as long as that is not known.
 func Of(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateIP string) vm.Owner {
+	return WithHash(claim, nodeClass, privateIP, nodeClass.VersionedHash())
+}
+
+// WithHash is Of for whoever asks about many NodeClaims of one NodeClass, and has made its hash once.
+func WithHash(claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, privateIP, hash string) vm.Owner {
 	return vm.Owner{
 		NodeClaim:     claim.Name,
 		NodeClaimUID:  string(claim.UID),
 		NodePool:      claim.Labels[karpv1.NodePoolLabelKey],
 		NodeClass:     nodeClass.Name,
 		NodeName:      nodeName(claim, nodeClass, privateIP),
-		NodeClassHash: nodeClass.VersionedHash(),
+		NodeClassHash: hash,
 	}
 }
 
