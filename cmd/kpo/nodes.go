@@ -74,14 +74,9 @@ func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args
 	if err != nil {
 		return err
 	}
-	if err := need(s, fleet.SourceNodeClaims); err != nil {
+	machines, err := machinesOf(s, args)
+	if err != nil {
 		return err
-	}
-	machines := s.Machines()
-	if len(args) > 0 {
-		if machines, err = targets(s, args); err != nil {
-			return err
-		}
 	}
 	machines = slices.DeleteFunc(machines, func(m fleet.Machine) bool {
 		return !wanted.Empty() && !wanted.Matches(labelsOf(m))

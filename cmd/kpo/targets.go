@@ -62,6 +62,17 @@ func targets(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
 	return unique(out), nil
 }
 
+// machinesOf returns the machines that the user named, all of them where none was. Without NodeClaims there are none.
+func machinesOf(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
+	if err := need(s, fleet.SourceNodeClaims); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return s.Machines(), nil
+	}
+	return targets(s, names)
+}
+
 // unique are the machines by name, each once.
 func unique(machines []fleet.Machine) []fleet.Machine {
 	slices.SortFunc(machines, func(x, y fleet.Machine) int { return cmp.Compare(x.Name(), y.Name()) })

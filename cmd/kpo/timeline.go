@@ -37,14 +37,9 @@ func newTimeline(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := need(s, fleet.SourceNodeClaims); err != nil {
+			machines, err := machinesOf(s, args)
+			if err != nil {
 				return err
-			}
-			machines := s.Machines()
-			if len(args) > 0 {
-				if machines, err = targets(s, args); err != nil {
-					return err
-				}
 			}
 			if err := a.printTimeline(o, s, machines); err != nil {
 				return err

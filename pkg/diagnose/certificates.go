@@ -124,7 +124,7 @@ func servingCertificates(w *World) Verdict {
 	return out
 }
 
-// judgeJoin tells a refused token from a certificate that nobody approves: the console has one line for both. The word
+// judgeJoin separates a refused token from a certificate that was never approved: the console has one line for both. The word
 // Unauthorized is the API server's 401 to the token itself. Who has a pending request is KPO213's.
 func (w *World) judgeJoin(f *Finding, m fleet.Machine, cause bootlog.Finding) {
 	if !strings.HasPrefix(cause.ID, "join.token") {

@@ -113,7 +113,7 @@ func stateReason(m fleet.Machine) []Evidence {
 func vmStopped(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.joined() {
-		if m.VM == nil || !slices.Contains([]string{vm.StateStopped, vm.StateStopping, "quarantine"}, m.VM.State) {
+		if m.VM == nil || !slices.Contains([]string{vm.StateStopped, vm.StateStopping, vm.StateQuarantine}, m.VM.State) {
 			continue
 		}
 		f := Finding{

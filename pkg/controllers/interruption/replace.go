@@ -78,7 +78,7 @@ func (c *Controller) replaceSome(ctx context.Context, sweep *sweep) error {
 	return errors.Join(failed...)
 }
 
-// isMass reports whether much of the fleet is stopped, and not for long enough to give it up.
+// isMass reports whether much of the fleet is stopped, and has been for less than massPatience.
 func (c *Controller) isMass(sweep *sweep) bool {
 	stopped := 0
 	for _, lost := range sweep.wanted {
