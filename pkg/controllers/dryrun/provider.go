@@ -30,18 +30,21 @@ func NewProvider(base cloudprovider.CloudProvider, recorder events.Recorder) clo
 	return &provider{base, recorder}
 }
 
+// Create makes an event of the plan of a launch.
 func (p *provider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*karpv1.NodeClaim, error) {
 	out, err := p.CloudProvider.Create(ctx, claim)
 	tell(ctx, p.recorder, claim, err)
 	return out, err
 }
 
+// Delete makes an event of the plan of a deletion.
 func (p *provider) Delete(ctx context.Context, claim *karpv1.NodeClaim) error {
 	err := p.CloudProvider.Delete(ctx, claim)
 	tell(ctx, p.recorder, claim, err)
 	return err
 }
 
+// Reboot makes an event of the plan of a reboot.
 func (p *provider) Reboot(ctx context.Context, claim *karpv1.NodeClaim, operationID string) error {
 	err := p.CloudProvider.Reboot(ctx, claim, operationID)
 	tell(ctx, p.recorder, claim, err)
