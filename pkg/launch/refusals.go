@@ -1,4 +1,4 @@
-package cloudprovider
+package launch
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
@@ -18,8 +17,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// errNoPrices is for the time between a start and the first price catalogue that could be read.
-var errNoPrices = errors.New("no price catalogue could be read since the start of the controller")
+// ErrNoPrices is for the time between a start and the first price catalogue that could be read.
+var ErrNoPrices = errors.New("no price catalogue could be read since the start of the controller")
 
 // candidateError is a refusal that says nothing against the other candidates.
 type candidateError struct{ error }
@@ -158,7 +157,7 @@ func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, 
 	} else if left.Fits(launch) {
 		blame := availability.Blame{Subnet: launch.Subnet, Class: launch.Class}
 		a.charge(ctx, blame, launch, ledger.Decision{Reason: ledger.QuotaUnknown}, err)
-		a.warn(ctx, a.claim, ledger.QuotaExceeded, "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
+		a.ledger.Warn(ctx, a.claim, ledger.QuotaExceeded, "a quota that the provider does not know is reached: "+oapi.Summary(err), oapi.Code(err))
 		return
 	}
 	until := a.types.Refusals().Limit(left, launch.Class, oapi.Summary(err))
@@ -190,9 +189,4 @@ func createError(err error) error {
 		reason = "APIUnavailable"
 	}
 	return cloudprovider.NewCreateError(err, reason, oapi.Summary(err))
-}
-
-// warn makes an event of a decision whose error the caller returns.
-func (c *CloudProvider) warn(ctx context.Context, claim *karpv1.NodeClaim, reason ledger.Reason, message string, about ...string) {
-	c.ledger.Record(ctx, ledger.Decision{Reason: reason, Object: claim, Event: message, About: about})
 }
