@@ -248,6 +248,7 @@ func (a *attempt) request(candidate candidate) (vm.Request, error) {
 		KeypairName:      spec.KeypairName,
 		Devices:          devices(a.nodeClass),
 		Tags:             spec.Tags,
+		Placement:        spec.Placement.Tags(),
 		UserData:         data,
 	}, nil
 }

@@ -55,7 +55,11 @@ func verdicts() []verdict {
 	}
 }
 
+// typeInSubregion leaves out the NodeClass, unless it is strict about servers: others may find room where it does not.
 func typeInSubregion(l availability.Launch) availability.Blame {
+	if l.Strict {
+		return availability.Blame{Type: l.Type, Subregion: l.Subregion, Class: l.Class}
+	}
 	return availability.Blame{Type: l.Type, Subregion: l.Subregion}
 }
 
@@ -85,7 +89,7 @@ func isMissingSubnet(err error) bool { return oapi.MissingResource(err) == oapi.
 func isGone(err error) bool { return errors.Is(err, vm.ErrNotFound) }
 
 func stays(err error) bool {
-	return errors.Is(err, vm.ErrUserDataTooLong) || oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err)
+	return errors.Is(err, vm.ErrUserDataTooLong) || errors.Is(err, vm.ErrPlacementImpossible) || oapi.Code(err) != "" && !oapi.IsRetryable(err) && !oapi.IsUnauthorized(err)
 }
 
 func nextCandidate(err error) error { return candidateError{err} }

@@ -59,6 +59,7 @@ type Region struct {
 
 	quotas   map[string]int
 	capacity []*capacityRule
+	servers  map[string]int
 	faults   []*activeFault
 	throttle throttles
 	lockouts map[string]*lockout
