@@ -36,7 +36,8 @@ func TestAClassThatIsStrictAboutServersSellsNothingOutForOthers(t *testing.T) {
 	for _, subnet := range w.region.Fixture().Subnets {
 		w.region.SetServers(subnet.Subregion, 1)
 	}
-	made := 0
+	w.addClass(t, "other", func(*v1alpha1.OutscaleNodeClass) {})
+	before, made := w.offered(t, "other"), 0
 	for _, name := range []string{"default-a1", "default-a2", "default-a3", "default-a4"} {
 		_, err := w.Create(ctx(t), claim(name))
 		switch {
@@ -53,7 +54,9 @@ func TestAClassThatIsStrictAboutServersSellsNothingOutForOthers(t *testing.T) {
 	if made != len(places) {
 		t.Errorf("%d VMs for one server in each of %d subregions", made, len(places))
 	}
-	w.addClass(t, "other", func(*v1alpha1.OutscaleNodeClass) {})
+	if after := w.offered(t, "other"); after != before {
+		t.Errorf("another class is offered %d of %d", after, before)
+	}
 	if _, err := w.Create(ctx(t), of("other", "other-a1")); err != nil {
 		t.Errorf("another class: %v", err)
 	}
