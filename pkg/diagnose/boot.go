@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -52,8 +52,8 @@ func symptomOf(signature string) string {
 }
 
 func bootChecks() []Check {
-	cloud := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}
-	consoles := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs, fleet.SourceConsoles}
+	cloud := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs}
+	consoles := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs, snapshot.SourceConsoles}
 	out := []Check{
 		{ID: "KPO201", Title: "VM does not run", Severity: Error, Needs: cloud, Find: vmNotRunning},
 	}
@@ -67,13 +67,13 @@ func bootChecks() []Check {
 }
 
 // booting are machines with a VM whose kubelet has not registered as it must.
-func (w *World) booting() []fleet.Machine {
-	return slices.DeleteFunc(w.in(fleet.PhaseRegistering), func(m fleet.Machine) bool { return m.Node != nil && fleet.Ready(m.Node).Status == "True" })
+func (w *World) booting() []snapshot.Machine {
+	return slices.DeleteFunc(w.in(snapshot.PhaseRegistering), func(m snapshot.Machine) bool { return m.Node != nil && snapshot.Ready(m.Node).Status == "True" })
 }
 
 func vmNotRunning(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRegistering) {
+	for _, m := range w.in(snapshot.PhaseRegistering) {
 		cause := ""
 		switch {
 		case m.VM == nil:
@@ -125,12 +125,12 @@ func (w *World) consoleFindings(id string) Verdict {
 }
 
 // ripe reports whether a line of the console is more than the noise of a boot that is under way: a fatal one always is.
-func (w *World) ripe(m fleet.Machine, cause bootlog.Finding) bool {
+func (w *World) ripe(m snapshot.Machine, cause bootlog.Finding) bool {
 	return cause.Severity >= bootlog.Fatal || w.since(m.CreatedAt()) >= bootPatience
 }
 
 // at is when the line was printed, as far as the kernel's clock tells: it starts some seconds after the VM is made.
-func at(m fleet.Machine, cause bootlog.Finding) time.Time {
+func at(m snapshot.Machine, cause bootlog.Finding) time.Time {
 	if cause.At == 0 || m.VM.CreatedAt.IsZero() {
 		return time.Time{}
 	}
@@ -162,7 +162,7 @@ func emptyConsoles(w *World) Verdict {
 }
 
 // registering is a finding about a NodeClaim that has a VM and no Node as it must be.
-func registering(m fleet.Machine, cause string) Finding {
+func registering(m snapshot.Machine, cause string) Finding {
 	registered := m.Condition("Registered")
 	since := registered.LastTransitionTime.Time
 	if since.IsZero() {

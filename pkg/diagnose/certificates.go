@@ -10,7 +10,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -23,7 +23,7 @@ const (
 )
 
 func certificateChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceCSRs}
+	joined := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceCSRs}
 	return []Check{
 		{
 			ID: "KPO213", Title: "certificate not approved", Severity: Error, Needs: joined, Find: joinCertificates,
@@ -34,7 +34,7 @@ func certificateChecks() []Check {
 }
 
 // namesOfNode are what the kubelet of a machine may call its Node.
-func namesOfNode(m fleet.Machine) []string {
+func namesOfNode(m snapshot.Machine) []string {
 	var out []string
 	if m.Node != nil {
 		return append(out, m.Node.Name)
@@ -50,8 +50,8 @@ func namesOfNode(m fleet.Machine) []string {
 }
 
 // requestOf is the last certificate request of a machine's kubelet.
-func (w *World) requestOf(m fleet.Machine, signer string) (fleet.CSR, bool) {
-	var last fleet.CSR
+func (w *World) requestOf(m snapshot.Machine, signer string) (snapshot.CSR, bool) {
+	var last snapshot.CSR
 	names := namesOfNode(m)
 	for _, csr := range w.CSRs {
 		node := cmp.Or(csr.Node, strings.TrimPrefix(csr.Requestor, "system:node:"))
@@ -65,20 +65,20 @@ func (w *World) requestOf(m fleet.Machine, signer string) (fleet.CSR, bool) {
 	return last, last.Name != ""
 }
 
-func csrEvidence(csr fleet.CSR) Evidence {
+func csrEvidence(csr snapshot.CSR) Evidence {
 	return Evidence{Source: "csr", Text: fmt.Sprintf("%s of %s is %s", csr.Name, csr.Requestor, csr.Status), At: csr.CreatedAt.UTC()}
 }
 
 // stuck says why a kubelet has no certificate, and since when.
-func stuck(csr fleet.CSR) (cause string, since time.Time) {
+func stuck(csr snapshot.CSR) (cause string, since time.Time) {
 	switch csr.Status {
-	case fleet.CSRPending:
+	case snapshot.CSRPending:
 		return "it is not approved", csr.CreatedAt.Time
-	case fleet.CSRDenied:
+	case snapshot.CSRDenied:
 		return "it was denied", csr.ChangedAt.Time
-	case fleet.CSRFailed:
+	case snapshot.CSRFailed:
 		return "the signer refused it", csr.ChangedAt.Time
-	case fleet.CSRApproved:
+	case snapshot.CSRApproved:
 		return "it is approved and not signed", csr.ChangedAt.Time
 	default:
 		return "", time.Time{}
@@ -126,7 +126,7 @@ func servingCertificates(w *World) Verdict {
 
 // judgeJoin separates a refused token from a certificate that was never approved: the console has one line for both. The word
 // Unauthorized is the API server's 401 to the token itself. Who has a pending request is KPO213's.
-func (w *World) judgeJoin(f *Finding, m fleet.Machine, cause bootlog.Finding) {
+func (w *World) judgeJoin(f *Finding, m snapshot.Machine, cause bootlog.Finding) {
 	if !strings.HasPrefix(cause.ID, "join.token") {
 		return
 	}
@@ -136,9 +136,9 @@ func (w *World) judgeJoin(f *Finding, m fleet.Machine, cause bootlog.Finding) {
 	switch {
 	case strings.Contains(cause.Text, "Unauthorized"):
 		f.Cause, f.Fix, f.Confidence = "the API server refuses the bootstrap token of the machine (Unauthorized)", look, Certain
-	case w.Why(fleet.SourceCSRs) != "":
+	case w.Why(snapshot.SourceCSRs) != "":
 		f.Confidence = Likely
-		f.Evidence = append(f.Evidence, Evidence{Source: "unread", Text: short(w.Why(fleet.SourceCSRs))})
+		f.Evidence = append(f.Evidence, Evidence{Source: "unread", Text: short(w.Why(snapshot.SourceCSRs))})
 	case !found:
 		f.Cause, f.Fix, f.Confidence = "the API server has no certificate request of the machine: it refuses the bootstrap token", look, Likely
 	default:

@@ -4,7 +4,7 @@ package diagnose
 import (
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Severity orders findings.
@@ -32,7 +32,7 @@ type Check struct {
 	ID, Title string
 	Severity  Severity
 	// Needs are the sources without which nothing is known: the check is then not made, and not passed.
-	Needs []fleet.Source
+	Needs []snapshot.Source
 	// ExplainedBy are the checks whose finding about the same thing makes one of this check superfluous.
 	ExplainedBy []string
 	// Find returns findings, and the reasons why some things could not be judged.

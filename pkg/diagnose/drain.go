@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // stuckAfter is how long after its end a pod that is being deleted still counts (IsStuckTerminating in Karpenter's
@@ -280,8 +280,8 @@ func blockedByAnnotation(w *World) Verdict {
 }
 
 // leftOn is evidence of the pods that a drain still waits for.
-func (w *World) leftOn(m fleet.Machine) []Evidence {
-	if m.Node == nil || w.Why(fleet.SourcePods) != "" {
+func (w *World) leftOn(m snapshot.Machine) []Evidence {
+	if m.Node == nil || w.Why(snapshot.SourcePods) != "" {
 		return nil
 	}
 	var names []string

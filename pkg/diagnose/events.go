@@ -7,7 +7,7 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // eventRule is a check that one kind of event decides.
@@ -26,14 +26,14 @@ func eventFindings(w *World, rule eventRule) Verdict {
 			continue
 		}
 		subject := w.poolOf(event.InvolvedObject.Name)
-		if w.launchedSince(subject.Name, fleet.Seen(event)) {
+		if w.launchedSince(subject.Name, snapshot.Seen(event)) {
 			continue
 		}
 		f := bySubject[subject]
 		if f == nil {
 			f = &Finding{Confidence: Certain, Cause: rule.cause, Next: rule.next, Fix: rule.fix}
 			f.Subject = subject
-			f.Subject.Since = fleet.Seen(event).UTC()
+			f.Subject.Since = snapshot.Seen(event).UTC()
 			bySubject[subject] = f
 			order = append(order, subject)
 		}
@@ -64,8 +64,8 @@ func (w *World) poolOf(claim string) Ref {
 
 // launchedSince reports whether the pool got a VM after a refusal: then the refusal is over.
 func (w *World) launchedSince(pool string, refused time.Time) bool {
-	return slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
+	return slices.ContainsFunc(w.machines, func(m snapshot.Machine) bool {
 		launched := m.Condition(karpv1.ConditionTypeLaunched)
-		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && fleet.IsTrue(launched) && launched.LastTransitionTime.After(refused)
+		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && snapshot.IsTrue(launched) && launched.LastTransitionTime.After(refused)
 	})
 }

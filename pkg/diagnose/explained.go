@@ -5,7 +5,7 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // judged is a finding with what explains it.
@@ -85,7 +85,7 @@ func shown(check Check, all []*judged) []Finding {
 }
 
 // NamesOf are all names whose findings are about the machines.
-func NamesOf(machines ...fleet.Machine) []string {
+func NamesOf(machines ...snapshot.Machine) []string {
 	var out []string
 	for _, m := range machines {
 		for _, ref := range partsOf(m) {
@@ -96,7 +96,7 @@ func NamesOf(machines ...fleet.Machine) []string {
 }
 
 // partsOf are a machine, and what it is made from.
-func partsOf(m fleet.Machine) []Ref {
+func partsOf(m snapshot.Machine) []Ref {
 	var out []Ref
 	if m.Claim != nil {
 		pool := m.Claim.Labels[karpv1.NodePoolLabelKey]
@@ -135,7 +135,7 @@ func (w *World) related(subject Ref) []string {
 
 // Knows reports whether a name that is no machine's can have findings: a NodePool, a NodeClass, a pending pod, or what
 // events tell of although it is gone.
-func Knows(s *fleet.Snapshot, name string) bool {
+func Knows(s *snapshot.Snapshot, name string) bool {
 	names := []string{s.Cluster.Name, "quotas"}
 	for i := range s.NodePools {
 		names = append(names, s.NodePools[i].Name)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -20,12 +20,12 @@ const leaseAge = time.Minute
 func fleetChecks() []Check {
 	return []Check{
 		{ID: "KPO601", Title: "VM without NodeClaim", Severity: Warning, Needs: OrphanSources(), Find: orphanFindings},
-		{ID: "KPO603", Title: "controller down", Severity: Error, Needs: []fleet.Source{fleet.SourceController}, Find: controllerDown},
-		{ID: "KPO604", Title: "another cluster uses this name", Severity: Error, Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceClusterUID, fleet.SourceClusterNames}, Find: sameName},
-		{ID: "KPO605", Title: "Ready Node without NodeClaim", Severity: Warning, Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes}, Find: strayNodes},
-		{ID: "KPO608", Title: "CCM looks for another cluster ID", Severity: Error, Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceCCM, fleet.SourceController, fleet.SourceClusterNames}, Find: ccmID},
-		{ID: "KPO609", Title: "CCM down", Severity: Error, Needs: []fleet.Source{fleet.SourceCCM}, Find: ccmDown},
-		{ID: wrongAccount, Title: "wrong account or region", Severity: Error, Needs: []fleet.Source{fleet.SourceNodes, fleet.SourceVMs}, Find: accountOfAnother},
+		{ID: "KPO603", Title: "controller down", Severity: Error, Needs: []snapshot.Source{snapshot.SourceController}, Find: controllerDown},
+		{ID: "KPO604", Title: "another cluster uses this name", Severity: Error, Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceClusterUID, snapshot.SourceClusterNames}, Find: sameName},
+		{ID: "KPO605", Title: "Ready Node without NodeClaim", Severity: Warning, Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodes}, Find: strayNodes},
+		{ID: "KPO608", Title: "CCM looks for another cluster ID", Severity: Error, Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceCCM, snapshot.SourceController, snapshot.SourceClusterNames}, Find: ccmID},
+		{ID: "KPO609", Title: "CCM down", Severity: Error, Needs: []snapshot.Source{snapshot.SourceCCM}, Find: ccmDown},
+		{ID: wrongAccount, Title: "wrong account or region", Severity: Error, Needs: []snapshot.Source{snapshot.SourceNodes, snapshot.SourceVMs}, Find: accountOfAnother},
 	}
 }
 
@@ -82,7 +82,7 @@ func accountOfAnother(w *World) Verdict {
 	}}}
 }
 
-func (w *World) workloadDown(c *fleet.Workload, cause string) Verdict {
+func (w *World) workloadDown(c *snapshot.Workload, cause string) Verdict {
 	f := Finding{
 		Subject: w.clusterRef(), Confidence: Certain, Cause: cause,
 		Evidence: []Evidence{{Source: "workload", Text: fmt.Sprintf("%s %s/%s: %d of %d available, image %s", c.Kind, c.Namespace, c.Name, c.Available, c.Wanted, c.Image)}},
@@ -119,7 +119,7 @@ func sameName(w *World) Verdict {
 func strayNodes(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {
-		if m.Claim != nil || m.Node == nil || fleet.Ready(m.Node).Status != "True" {
+		if m.Claim != nil || m.Node == nil || snapshot.Ready(m.Node).Status != "True" {
 			continue
 		}
 		out.Findings = append(out.Findings, Finding{

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 )
 
 func initializeChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
+	joined := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes}
 	return []Check{
 		{ID: "KPO301", Title: "network plugin not ready", Severity: Error, Needs: joined, Find: notReady(func(message string) bool { return isCNI(message) },
 			"the CNI has not set the node's network up", "see that the CNI's DaemonSet tolerates all taints and that its image can be pulled")},
@@ -45,7 +45,7 @@ func isCNI(message string) bool {
 	return strings.Contains(lower, "networkpluginnotready") || strings.Contains(lower, "cni ") || strings.Contains(lower, "network plugin")
 }
 
-func initializing(m fleet.Machine, cause, fix string) Finding {
+func initializing(m snapshot.Machine, cause, fix string) Finding {
 	initialized := m.Condition("Initialized")
 	since := initStart(m)
 	f := Finding{
@@ -60,7 +60,7 @@ func initializing(m fleet.Machine, cause, fix string) Finding {
 }
 
 // initStart is when a machine began to wait for its initialisation: it registered, or came back from a reboot.
-func initStart(m fleet.Machine) time.Time {
+func initStart(m snapshot.Machine) time.Time {
 	registered, rebooted := m.Condition("Registered").LastTransitionTime, m.Condition(karpv1.ConditionTypeRebooting)
 	if rebooted.Status == "False" && rebooted.LastTransitionTime.After(registered.Time) {
 		return rebooted.LastTransitionTime.Time
@@ -69,12 +69,12 @@ func initStart(m fleet.Machine) time.Time {
 }
 
 // initWait is how long a machine has waited for its initialisation.
-func (w *World) initWait(m fleet.Machine) time.Duration { return w.since(initStart(m)) }
+func (w *World) initWait(m snapshot.Machine) time.Duration { return w.since(initStart(m)) }
 
 func initReason(reason string, patience time.Duration, cause, fix string) func(*World) Verdict {
 	return func(w *World) Verdict {
 		var out Verdict
-		for _, m := range w.in(fleet.PhaseInitializing) {
+		for _, m := range w.in(snapshot.PhaseInitializing) {
 			if m.Condition("Initialized").Reason == reason && w.initWait(m) >= patience {
 				out.Findings = append(out.Findings, initializing(m, cause, fix))
 			}
@@ -86,8 +86,8 @@ func initReason(reason string, patience time.Duration, cause, fix string) func(*
 func notReady(fits func(string) bool, cause, fix string) func(*World) Verdict {
 	return func(w *World) Verdict {
 		var out Verdict
-		for _, m := range w.in(fleet.PhaseInitializing) {
-			ready := fleet.Ready(m.Node)
+		for _, m := range w.in(snapshot.PhaseInitializing) {
+			ready := snapshot.Ready(m.Node)
 			if m.Node == nil || ready.Status == corev1.ConditionTrue || w.initWait(m) < initPatience || !fits(ready.Message) {
 				continue
 			}
@@ -128,7 +128,7 @@ func hasTaint(node *corev1.Node, key string) bool {
 // neverInitialized is the third of the guide's stories, where no other check knows why.
 func neverInitialized(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseInitializing) {
+	for _, m := range w.in(snapshot.PhaseInitializing) {
 		if w.initWait(m) >= startupPatience {
 			f := initializing(m, "the node is registered and does not become initialised", "read the condition Initialized of the NodeClaim")
 			f.Confidence = Possible

@@ -11,7 +11,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -25,9 +25,9 @@ const (
 )
 
 func launchChecks() []Check {
-	claims := []fleet.Source{fleet.SourceNodeClaims}
-	events := []fleet.Source{fleet.SourceEvents}
-	classes := []fleet.Source{fleet.SourceNodeClasses}
+	claims := []snapshot.Source{snapshot.SourceNodeClaims}
+	events := []snapshot.Source{snapshot.SourceEvents}
+	classes := []snapshot.Source{snapshot.SourceNodeClasses}
 	return []Check{
 		{ID: "KPO101", Title: "NodeClass not ready", Severity: Error, Needs: classes, Find: notReadyClasses, ExplainedBy: []string{"KPO105"}},
 		{ID: "KPO102", Title: "no capacity", Severity: Error, Needs: events, Find: func(w *World) Verdict {
@@ -40,7 +40,7 @@ func launchChecks() []Check {
 				next:  "kubectl kpo types", fix: "allow more types or subregions in the NodePool; Karpenter tries again by itself",
 			})
 		}},
-		{ID: "KPO103", Title: "quota reached", Severity: Error, Needs: []fleet.Source{fleet.SourceEvents, fleet.SourceQuotas}, Find: quotaReached},
+		{ID: "KPO103", Title: "quota reached", Severity: Error, Needs: []snapshot.Source{snapshot.SourceEvents, snapshot.SourceQuotas}, Find: quotaReached},
 		{ID: "KPO104", Title: "API access refused", Severity: Error, Needs: claims, Find: launchReason(
 			"APIUnauthorized", "Outscale refuses the controller's access key",
 			"check the key in Secret osc-secret, its EIM policy, and the clock of the controller's node")},
@@ -58,7 +58,7 @@ func launchChecks() []Check {
 			})
 		}},
 		{ID: "KPO108", Title: "API throttled or unavailable", Severity: Warning, Needs: claims, Find: throttled},
-		{ID: "KPO109", Title: "NodePool without NodeClass", Severity: Error, Needs: []fleet.Source{fleet.SourceNodePools, fleet.SourceNodeClasses}, Find: poolsWithoutClass},
+		{ID: "KPO109", Title: "NodePool without NodeClass", Severity: Error, Needs: []snapshot.Source{snapshot.SourceNodePools, snapshot.SourceNodeClasses}, Find: poolsWithoutClass},
 		{
 			ID: "KPO110", Title: "launch does not happen", Severity: Error, Needs: claims, Find: stuckLaunches,
 			ExplainedBy: []string{"KPO101", "KPO102", "KPO103", "KPO104", "KPO105", "KPO106", "KPO107", "KPO108", "KPO603"},
@@ -151,7 +151,7 @@ func quotaReached(w *World) Verdict {
 	return out
 }
 
-func fullQuotas(quotas []fleet.Quota) []string {
+func fullQuotas(quotas []snapshot.Quota) []string {
 	var out []string
 	for _, quota := range quotas {
 		if quota.Max > 0 && quota.Used >= quota.Max {
@@ -166,7 +166,7 @@ func fullQuotas(quotas []fleet.Quota) []string {
 func launchReason(reason, cause, fix string) func(*World) Verdict {
 	return func(w *World) Verdict {
 		var out Verdict
-		for _, m := range w.in(fleet.PhaseLaunching) {
+		for _, m := range w.in(snapshot.PhaseLaunching) {
 			if launched := m.Condition(karpv1.ConditionTypeLaunched); launched.Reason == reason {
 				out.Findings = append(out.Findings, launchFinding(m, cause, fix))
 			}
@@ -185,7 +185,7 @@ func throttled(w *World) Verdict {
 	return Verdict{Findings: slices.Concat(slow.Findings, down.Findings, unpriced.Findings)}
 }
 
-func launchFinding(m fleet.Machine, cause, fix string) Finding {
+func launchFinding(m snapshot.Machine, cause, fix string) Finding {
 	launched := m.Condition(karpv1.ConditionTypeLaunched)
 	text := fmt.Sprintf("Launched=%s %s: %s", launched.Status, launched.Reason, launched.Message)
 	if launched.Status == "" {
@@ -230,7 +230,7 @@ func conditionSince(pool *karpv1.NodePool, kind string) time.Time {
 // stuckLaunches finds launches that no controller works on, and those whose trouble has no rule of its own.
 func stuckLaunches(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseLaunching) {
+	for _, m := range w.in(snapshot.PhaseLaunching) {
 		if w.since(m.Claim.CreationTimestamp.Time) < launchPatience {
 			continue
 		}

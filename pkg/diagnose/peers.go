@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // sameTime is how far apart NodeClaims may be made to be taken for one wave.
@@ -19,7 +19,7 @@ type peers struct {
 }
 
 // peersOf counts what the consoles show that were read of the wave of a NodeClaim.
-func (w *World) peersOf(m fleet.Machine, booting []fleet.Machine) peers {
+func (w *World) peersOf(m snapshot.Machine, booting []snapshot.Machine) peers {
 	p := peers{causes: map[string]bootlog.Finding{}}
 	for _, other := range booting {
 		if classOf(other) != classOf(m) || other.CreatedAt().Sub(m.CreatedAt()).Abs() > sameTime || other.VM == nil {
@@ -39,7 +39,7 @@ func (w *World) peersOf(m fleet.Machine, booting []fleet.Machine) peers {
 	return p
 }
 
-func classOf(m fleet.Machine) string {
+func classOf(m snapshot.Machine) string {
 	if m.Claim == nil || m.Claim.Spec.NodeClassRef == nil {
 		return ""
 	}
@@ -47,7 +47,7 @@ func classOf(m fleet.Machine) string {
 }
 
 // likeItsPeers adds what the consoles of its wave show to a NodeClaim whose own was not read: not more than some are.
-func (w *World) likeItsPeers(f *Finding, m fleet.Machine, booting []fleet.Machine) {
+func (w *World) likeItsPeers(f *Finding, m snapshot.Machine, booting []snapshot.Machine) {
 	const enough = 3
 	if m.VM == nil {
 		return

@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 func pendingChecks() []Check {
-	pods := []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims, fleet.SourceNodePools}
+	pods := []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims, snapshot.SourceNodePools}
 	var earlier []string
 	for _, family := range [][]Check{
 		launchChecks(), bootChecks(), registerChecks(), initializeChecks(), poolChecks(), fleetChecks(),
@@ -35,7 +35,7 @@ func pendingChecks() []Check {
 	}
 	return []Check{
 		{
-			ID: "KPO111", Title: "no node for pods", Severity: Error, Needs: append(pods, fleet.SourceEvents), Find: unplaced,
+			ID: "KPO111", Title: "no node for pods", Severity: Error, Needs: append(pods, snapshot.SourceEvents), Find: unplaced,
 			ExplainedBy: []string{"KPO101", "KPO102", "KPO103", "KPO105", "KPO106", "KPO107", "KPO113", "KPO603"},
 		},
 		{ID: "KPO112", Title: "pods pending", Severity: Warning, Needs: pods, Find: waitingPods, ExplainedBy: earlier},
@@ -83,18 +83,18 @@ func (w *World) said(pod string) (corev1.Event, bool) {
 	_, name, _ := strings.Cut(pod, "/")
 	events := w.eventsOf("Pod", name, "FailedScheduling")
 	for _, event := range slices.Backward(events) {
-		if event.InvolvedObject.Namespace+"/"+name != pod || w.since(fleet.Seen(event)) > sayAgain {
+		if event.InvolvedObject.Namespace+"/"+name != pod || w.since(snapshot.Seen(event)) > sayAgain {
 			continue
 		}
-		return event, !slices.ContainsFunc(w.startingMachines(), func(m fleet.Machine) bool {
-			return m.CreatedAt().After(fleet.Seen(event))
+		return event, !slices.ContainsFunc(w.startingMachines(), func(m snapshot.Machine) bool {
+			return m.CreatedAt().After(snapshot.Seen(event))
 		})
 	}
 	return corev1.Event{}, false
 }
 
-func (w *World) startingMachines() []fleet.Machine {
-	return slices.Concat(w.in(fleet.PhaseLaunching), w.in(fleet.PhaseRegistering), w.in(fleet.PhaseInitializing))
+func (w *World) startingMachines() []snapshot.Machine {
+	return slices.Concat(w.in(snapshot.PhaseLaunching), w.in(snapshot.PhaseRegistering), w.in(snapshot.PhaseInitializing))
 }
 
 // unplaced are the pods for which Karpenter says that it has no node, grouped by why.

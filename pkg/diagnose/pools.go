@@ -9,12 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func poolChecks() []Check {
-	pools := []fleet.Source{fleet.SourceNodePools}
-	pods := []fleet.Source{fleet.SourceNodePools, fleet.SourcePods, fleet.SourceEvents, fleet.SourceNodeClaims}
+	pools := []snapshot.Source{snapshot.SourceNodePools}
+	pods := []snapshot.Source{snapshot.SourceNodePools, snapshot.SourcePods, snapshot.SourceEvents, snapshot.SourceNodeClaims}
 	return []Check{
 		{ID: "KPO113", Title: "NodePool at its limit", Severity: Error, Needs: pods, Find: poolsAtLimit},
 		{
@@ -128,7 +128,7 @@ func poolsWithoutTypes(w *World) Verdict {
 		pool := &w.NodePools[i]
 		events := w.eventsOf("NodePool", pool.Name, "NoCompatibleInstanceTypes")
 		events = slices.DeleteFunc(events, func(e corev1.Event) bool {
-			return w.since(fleet.Seen(e)) > lookBack || w.launchedSince(pool.Name, fleet.Seen(e))
+			return w.since(snapshot.Seen(e)) > lookBack || w.launchedSince(pool.Name, snapshot.Seen(e))
 		})
 		if len(events) == 0 || !w.wanting() {
 			continue
@@ -137,7 +137,7 @@ func poolsWithoutTypes(w *World) Verdict {
 		f := poolFinding(pool, "the requirements of the NodePool leave no VM type that can be had",
 			"compare them with kubectl kpo types: a type without capacity or quota is left out for some minutes",
 			evidenceOf(last))
-		f.Next, f.Subject.Since = "kubectl kpo types", fleet.Seen(events[0]).UTC()
+		f.Next, f.Subject.Since = "kubectl kpo types", snapshot.Seen(events[0]).UTC()
 		if pods := w.pending(); len(pods) > 0 {
 			f.Evidence = append(f.Evidence, Evidence{Source: "pods", Text: pendingText(pods)})
 		}
@@ -162,12 +162,12 @@ func noPool(w *World) Verdict {
 
 // wanting reports whether anything waits for a launch, as far as was read: a refusal that nothing waits on is over.
 func (w *World) wanting() bool {
-	for _, source := range []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims} {
+	for _, source := range []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims} {
 		if w.Why(source) != "" {
 			return true
 		}
 	}
-	return len(w.pending()) > 0 || slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
-		return m.Phase() == fleet.PhaseLaunching || m.Claim != nil && fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
+	return len(w.pending()) > 0 || slices.ContainsFunc(w.machines, func(m snapshot.Machine) bool {
+		return m.Phase() == snapshot.PhaseLaunching || m.Claim != nil && snapshot.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -18,9 +18,9 @@ const (
 )
 
 func rebootChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
+	joined := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes}
 	return []Check{
-		{ID: "KPO408", Title: "reboot failed", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: rebootFailed},
+		{ID: "KPO408", Title: "reboot failed", Severity: Warning, Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceEvents}, Find: rebootFailed},
 		{ID: "KPO409", Title: "reboot not issued", Severity: Error, Needs: joined, Find: rebootNotIssued, ExplainedBy: []string{"KPO402", "KPO412", "KPO603"}},
 		{ID: "KPO410", Title: "reboot does not end", Severity: Error, Needs: joined, Find: rebootEndless, ExplainedBy: []string{"KPO402", "KPO412", "KPO603"}},
 		{ID: "KPO411", Title: "node silent", Severity: Error, Needs: joined, Find: nodeSilent, ExplainedBy: []string{"KPO402", "KPO412"}},
@@ -28,7 +28,7 @@ func rebootChecks() []Check {
 }
 
 // rebooting is a finding about a reboot that is under way.
-func rebooting(m fleet.Machine, since time.Time, cause string) Finding {
+func rebooting(m snapshot.Machine, since time.Time, cause string) Finding {
 	condition := m.Condition(karpv1.ConditionTypeRebooting)
 	return Finding{
 		Subject: claimRef(m, since), Confidence: Certain, Cause: cause,
@@ -42,7 +42,7 @@ func rebooting(m fleet.Machine, since time.Time, cause string) Finding {
 // rebootNotIssued finds reboots that wait for their drain, or for Outscale to take the call.
 func rebootNotIssued(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRebooting) {
+	for _, m := range w.in(snapshot.PhaseRebooting) {
 		condition := m.Condition(karpv1.ConditionTypeRebooting)
 		requested := condition.LastTransitionTime.Time
 		if condition.Reason != karpv1.RebootReasonRequested || w.since(requested) < rebootPatience {
@@ -65,7 +65,7 @@ func rebootNotIssued(w *World) Verdict {
 }
 
 // callPending says why the call is not made. When core gives up is known to its process only.
-func (w *World) callPending(f *Finding, m fleet.Machine) {
+func (w *World) callPending(f *Finding, m snapshot.Machine) {
 	f.Cause = "the node is drained, and Outscale has not taken the call RebootVms"
 	f.Fix = "read the controller's log: it has each answer. Karpenter gives up 5 minutes after its first call, and replaces the node"
 	f.Next = w.readController()
@@ -85,10 +85,10 @@ func (w *World) readController() string {
 }
 
 // drainPending says what keeps the pods on the node, and when Karpenter stops waiting for them.
-func (w *World) drainPending(f *Finding, m fleet.Machine, requested time.Time) {
+func (w *World) drainPending(f *Finding, m snapshot.Machine, requested time.Time) {
 	f.Next = "kubectl describe node " + m.Node.Name
 	f.Cause, f.Fix = "the drain before the reboot does not end", "read the events of the Node: FailedDraining names the pod"
-	for _, source := range []fleet.Source{fleet.SourcePods, fleet.SourceBudgets} {
+	for _, source := range []snapshot.Source{snapshot.SourcePods, snapshot.SourceBudgets} {
 		if why := w.Why(source); why != "" {
 			f.Evidence = append(f.Evidence, Evidence{Source: "unread", Text: short(why)})
 		}
@@ -123,7 +123,7 @@ func (w *World) drainPending(f *Finding, m fleet.Machine, requested time.Time) {
 // rebootEndless finds machines that Outscale rebooted and that are not back.
 func rebootEndless(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRebooting) {
+	for _, m := range w.in(snapshot.PhaseRebooting) {
 		issued, known := m.RebootIssuedAt()
 		if call, sent := m.LastRebootCall(); !known && sent {
 			issued = call.SentAt
@@ -141,7 +141,7 @@ func rebootEndless(w *World) Verdict {
 		case m.Node.Status.NodeInfo.BootID == before:
 			f.Cause = "Outscale took the reboot, and the machine has not booted since"
 		default:
-			ready := fleet.Ready(m.Node)
+			ready := snapshot.Ready(m.Node)
 			f.Cause = "the machine has booted, and its Node is not Ready"
 			f.Evidence = append(f.Evidence, readyEvidence(ready))
 		}

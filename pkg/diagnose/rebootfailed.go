@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // rebootFailed finds reboots that failed. Core deletes the NodeClaim then, at once: mostly its events are all that is left.
@@ -21,10 +21,10 @@ func rebootFailed(w *World) Verdict {
 		}
 		rebooting := m.Condition(karpv1.ConditionTypeRebooting)
 		events := slices.DeleteFunc(w.eventsOf("NodeClaim", m.Claim.Name, reasons...), func(e corev1.Event) bool {
-			return fleet.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
+			return snapshot.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
 		})
 		stays := rebooting.Status == "False" && rebooting.Reason == karpv1.RebootReasonFailed
-		if !stays && (m.Phase() != fleet.PhaseTerminating || len(events) == 0) {
+		if !stays && (m.Phase() != snapshot.PhaseTerminating || len(events) == 0) {
 			continue
 		}
 		f := failedReboot(claimRef(m, rebooting.LastTransitionTime.Time), rebooting.Message, events)
@@ -64,7 +64,7 @@ func failedReboot(subject Ref, message string, events []corev1.Event) Finding {
 	texts := []string{message}
 	for _, event := range events {
 		f.Evidence = append(f.Evidence, evidenceOf(event))
-		f.Subject.Since = fleet.Seen(event).UTC()
+		f.Subject.Since = snapshot.Seen(event).UTC()
 		texts = append(texts, event.Reason, event.Message)
 	}
 	if len(events) == 0 {

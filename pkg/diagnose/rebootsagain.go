@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // rebootsAgain finds machines that boot again and again while their Node is Ready in between.
 func rebootsAgain(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRunning) {
+	for _, m := range w.in(snapshot.PhaseRunning) {
 		if m.Node == nil {
 			continue
 		}
@@ -40,7 +40,7 @@ func rebootsAgain(w *World) Verdict {
 				"are not up after 70 minutes",
 		}
 		if len(boots) > 0 {
-			f.Subject.Since = fleet.Seen(boots[0]).UTC()
+			f.Subject.Since = snapshot.Seen(boots[0]).UTC()
 			f.Evidence = append(f.Evidence, Evidence{
 				Source: "event", Text: fmt.Sprintf("Rebooted %d times since %s", len(boots), f.Subject.Since.Format("15:04Z")),
 			}, evidenceOf(boots[len(boots)-1]))
@@ -58,21 +58,21 @@ func rebootsAgain(w *World) Verdict {
 }
 
 // rebootsOf returns the events of the boots of a Node, oldest first: none if there are few, or if they are over.
-func (w *World) rebootsOf(m fleet.Machine) []corev1.Event {
+func (w *World) rebootsOf(m snapshot.Machine) []corev1.Event {
 	seen := map[string]bool{}
 	events := slices.DeleteFunc(w.eventsOf("Node", m.Node.Name, "Rebooted"), func(e corev1.Event) bool {
 		again := seen[e.Message] // it has the boot ID
 		seen[e.Message] = true
-		return again || w.since(fleet.Seen(e)) > rebootsWithin
+		return again || w.since(snapshot.Seen(e)) > rebootsWithin
 	})
-	if len(events) <= rebootsAtMost || w.since(fleet.Seen(events[len(events)-1])) > rebootsOver {
+	if len(events) <= rebootsAtMost || w.since(snapshot.Seen(events[len(events)-1])) > rebootsOver {
 		return nil
 	}
 	return events
 }
 
 // lateServices returns what the console shows of services that are not up, where it was read.
-func (w *World) lateServices(m fleet.Machine) (bootlog.Finding, bool) {
+func (w *World) lateServices(m snapshot.Machine) (bootlog.Finding, bool) {
 	if m.VM == nil {
 		return bootlog.Finding{}, false
 	}

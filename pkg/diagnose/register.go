@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 )
 
@@ -15,7 +15,7 @@ import (
 const registrationPatience = 5 * time.Minute
 
 func registerChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
+	joined := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes}
 	explained := []string{"KPO201", "KPO210", "KPO211", "KPO212", "KPO213", "KPO217", "KPO303", "KPO406", "KPO608", "KPO609"}
 	for _, s := range symptoms() {
 		explained = append(explained, s.id)
@@ -25,7 +25,7 @@ func registerChecks() []Check {
 		{ID: "KPO212", Title: "two Nodes with one provider ID", Severity: Error, Needs: joined, Find: twins},
 		{ID: "KPO216", Title: "launched, never registered", Severity: Warning, Needs: joined, Find: neverRegistered, ExplainedBy: explained},
 		{
-			ID: "KPO217", Title: "Node deleted before it registered", Severity: Warning, Needs: append(joined, fleet.SourceEvents),
+			ID: "KPO217", Title: "Node deleted before it registered", Severity: Warning, Needs: append(joined, snapshot.SourceEvents),
 			Find: deletedNodes, ExplainedBy: []string{"KPO406", "KPO608"},
 		},
 	}
@@ -34,7 +34,7 @@ func registerChecks() []Check {
 // providerIDs finds Nodes that are there and that Karpenter does not recognise.
 func providerIDs(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRegistering) {
+	for _, m := range w.in(snapshot.PhaseRegistering) {
 		switch {
 		case m.Node == nil || m.Node.Spec.ProviderID == m.Claim.Status.ProviderID || w.since(m.Node.CreationTimestamp.Time) < time.Minute,
 			m.Node.Spec.ProviderID == "" && hasTaint(m.Node, taintUninitialized): // it waits for the CCM: KPO303
@@ -77,14 +77,14 @@ func twins(w *World) Verdict {
 // deletedNodes are those that the controller brings back: pkg/controllers/registration says so in an event.
 func deletedNodes(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRegistering) {
+	for _, m := range w.in(snapshot.PhaseRegistering) {
 		events := w.eventsOf("NodeClaim", m.Claim.Name, "NodeDeletedBeforeRegistration")
 		if m.Node != nil || len(events) == 0 {
 			continue
 		}
 		f := registering(m, "something deleted the Node before it registered, most often the Outscale CCM; the controller reboots the VM, so that the Node comes back")
 		f.Confidence = Likely // the event names who it was not
-		f.Subject.Since = fleet.Seen(events[0]).UTC()
+		f.Subject.Since = snapshot.Seen(events[0]).UTC()
 		f.Evidence = append([]Evidence{evidenceOf(events[len(events)-1])}, f.Evidence...)
 		f.Fix = "look at the tags of the VM for the CCM (kubectl kpo tags), and at what else deletes Nodes"
 		f.Next = "kubectl kpo tags " + m.Claim.Name
@@ -97,7 +97,7 @@ func deletedNodes(w *World) Verdict {
 func neverRegistered(w *World) Verdict {
 	var out Verdict
 	booting := w.booting()
-	for _, m := range w.in(fleet.PhaseRegistering) {
+	for _, m := range w.in(snapshot.PhaseRegistering) {
 		launched := m.Condition("Launched").LastTransitionTime.Time
 		if w.since(launched) < registrationPatience {
 			continue
@@ -119,7 +119,7 @@ func neverRegistered(w *World) Verdict {
 // kubeletIsSilent names what is left where the console shows a healthy kubelet and no error. A kubelet without a
 // certificate gives up after 5 minutes, and says so, only while the API server answers
 // (k8s.io/kubernetes cmd/kubelet/app/server.go, "the server is responsive").
-func (w *World) kubeletIsSilent(f *Finding, m fleet.Machine) {
+func (w *World) kubeletIsSilent(f *Finding, m snapshot.Machine) {
 	if m.VM == nil {
 		return
 	}

@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // evidenceAtMost keeps a problem of a hundred machines readable: they share their cause, and mostly their evidence.
 const evidenceAtMost = 4
 
 // Run judges a Snapshot by the checks. With names, only findings about one of them are reported.
-func Run(s *fleet.Snapshot, checks []Check, names ...string) Report {
+func Run(s *snapshot.Snapshot, checks []Check, names ...string) Report {
 	world := newWorld(s)
 	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}, UnderWay: []Note{}}
 	found := map[string][]Finding{}
@@ -56,11 +56,11 @@ func weight(s Severity) int {
 	return 0
 }
 
-func missingSources(s *fleet.Snapshot, check Check) []NotChecked {
+func missingSources(s *snapshot.Snapshot, check Check) []NotChecked {
 	var out []NotChecked
 	for _, source := range check.Needs {
 		if why := s.Why(source); why != "" {
-			asked := s.Sources[source].State == fleet.StateSkipped
+			asked := s.Sources[source].State == snapshot.StateSkipped
 			out = append(out, NotChecked{Check: check.ID, Title: check.Title, Reason: why, Asked: asked})
 		}
 	}

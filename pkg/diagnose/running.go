@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -21,16 +21,16 @@ const (
 )
 
 func runningChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	cloud := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}
+	joined := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes}
+	cloud := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs}
 	return []Check{
 		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402", "KPO411", "KPO412"}},
 		{ID: "KPO402", Title: "VM gone, Node still there", Severity: Error, Needs: cloud, Find: vmGone},
-		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims}, Find: inconsistent},
-		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
+		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []snapshot.Source{snapshot.SourceNodeClaims}, Find: inconsistent},
+		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceEvents}, Find: driftBlocked},
 		{ID: "KPO412", Title: "VM stopped, Node still there", Severity: Error, Needs: cloud, Find: vmStopped},
 		{
-			ID: "KPO413", Title: "reboot loop", Severity: Error, Needs: append(joined, fleet.SourceEvents),
+			ID: "KPO413", Title: "reboot loop", Severity: Error, Needs: append(joined, snapshot.SourceEvents),
 			Find: rebootsAgain, ExplainedBy: []string{"KPO401", "KPO402", "KPO411", "KPO412"},
 		},
 	}
@@ -38,8 +38,8 @@ func runningChecks() []Check {
 
 func nodeNotReady(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseRunning) {
-		ready := fleet.Ready(m.Node)
+	for _, m := range w.in(snapshot.PhaseRunning) {
+		ready := snapshot.Ready(m.Node)
 		if m.Node == nil || ready.Status == corev1.ConditionTrue || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
 			continue
 		}
@@ -62,16 +62,16 @@ func notReadyCause(ready corev1.NodeCondition) string {
 }
 
 // joined are machines whose Node has registered, and that are not being deleted.
-func (w *World) joined() []fleet.Machine {
-	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool {
-		phases := []fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}
+func (w *World) joined() []snapshot.Machine {
+	return slices.DeleteFunc(slices.Clone(w.machines), func(m snapshot.Machine) bool {
+		phases := []snapshot.Phase{snapshot.PhaseInitializing, snapshot.PhaseRunning, snapshot.PhaseRebooting}
 		return m.Node == nil || m.Claim == nil || !slices.Contains(phases, m.Phase())
 	})
 }
 
 // silentSince is since when the Node is not Ready: the age of a Node says nothing about the end of its VM.
 func silentSince(node *corev1.Node) time.Time {
-	if ready := fleet.Ready(node); ready.Status != corev1.ConditionTrue {
+	if ready := snapshot.Ready(node); ready.Status != corev1.ConditionTrue {
 		return ready.LastTransitionTime.Time
 	}
 	return time.Time{}
@@ -102,7 +102,7 @@ func vmGone(w *World) Verdict {
 	return out
 }
 
-func stateReason(m fleet.Machine) []Evidence {
+func stateReason(m snapshot.Machine) []Evidence {
 	if m.VM == nil || m.VM.StateReason == "" {
 		return nil
 	}
@@ -128,8 +128,8 @@ func vmStopped(w *World) Verdict {
 
 // contradicted is vmGone's finding about a VM that Outscale does not know while its kubelet reports: one of the two is
 // wrong, and the Node follows within a minute if it is Outscale that is right.
-func contradicted(m fleet.Machine, f Finding) Finding {
-	ready := fleet.Ready(m.Node)
+func contradicted(m snapshot.Machine, f Finding) Finding {
+	ready := snapshot.Ready(m.Node)
 	if m.VM != nil || ready.Status != corev1.ConditionTrue {
 		return f
 	}
@@ -165,7 +165,7 @@ func inconsistent(w *World) Verdict {
 func (w *World) blockedPool(pool string, within time.Duration) []corev1.Event {
 	return slices.DeleteFunc(w.eventsOf("NodePool", pool, "DisruptionBlocked"), func(e corev1.Event) bool {
 		otherReason := strings.Contains(e.Message, "disruption reason") && !strings.Contains(e.Message, string(karpv1.DisruptionReasonDrifted))
-		return w.since(fleet.Seen(e)) > within || otherReason
+		return w.since(snapshot.Seen(e)) > within || otherReason
 	})
 }
 
@@ -174,14 +174,14 @@ func driftBlocked(w *World) Verdict {
 	for _, m := range w.machines {
 		drifted := m.Condition(karpv1.ConditionTypeDrifted)
 		// While it reboots, that is what keeps Karpenter from replacing the node.
-		if m.Claim == nil || !fleet.IsTrue(drifted) || m.Phase() == fleet.PhaseTerminating || m.Phase() == fleet.PhaseRebooting || w.since(drifted.LastTransitionTime.Time) < driftPatience {
+		if m.Claim == nil || !snapshot.IsTrue(drifted) || m.Phase() == snapshot.PhaseTerminating || m.Phase() == snapshot.PhaseRebooting || w.since(drifted.LastTransitionTime.Time) < driftPatience {
 			continue
 		}
 		blocked := w.eventsOf("NodeClaim", m.Claim.Name, "DisruptionBlocked")
 		if m.Node != nil {
 			blocked = append(blocked, w.eventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
-		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.since(fleet.Seen(e)) > lookBack })
+		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.since(snapshot.Seen(e)) > lookBack })
 		blocked = append(blocked, w.blockedPool(m.Claim.Labels[karpv1.NodePoolLabelKey], lookBack)...)
 		if len(blocked) == 0 {
 			continue

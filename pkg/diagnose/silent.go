@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -24,8 +24,8 @@ const (
 func nodeSilent(w *World) Verdict {
 	var out Verdict
 	for _, m := range w.machines {
-		ready := fleet.Ready(m.Node)
-		if m.Phase() != fleet.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
+		ready := snapshot.Ready(m.Node)
+		if m.Phase() != snapshot.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
 			continue
 		}
 		f := Finding{
@@ -45,7 +45,7 @@ func readyEvidence(ready corev1.NodeCondition) Evidence {
 }
 
 // vmEvidence is what the VM and its console show about a node that is not Ready.
-func (w *World) vmEvidence(m fleet.Machine) []Evidence {
+func (w *World) vmEvidence(m snapshot.Machine) []Evidence {
 	if m.VM == nil {
 		return nil
 	}
@@ -57,19 +57,19 @@ func (w *World) vmEvidence(m fleet.Machine) []Evidence {
 }
 
 // repairs says whether node repair acts on a silent node, and when. What cannot be seen is not guessed.
-func (w *World) repairs(f *Finding, m fleet.Machine, ready corev1.NodeCondition) {
+func (w *World) repairs(f *Finding, m snapshot.Machine, ready corev1.NodeCondition) {
 	const silent = "the kubelet does not report; "
 	repair := w.Cluster.NodeRepair
 	switch {
-	case m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" && repair != fleet.RepairOff && repair != fleet.RepairLegacy:
+	case m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" && repair != snapshot.RepairOff && repair != snapshot.RepairLegacy:
 		f.Cause = silent + "the annotation karpenter.sh/do-not-repair=true keeps Karpenter from repairing the node"
 		f.Next = "kubectl annotate node " + m.Node.Name + " karpenter.sh/do-not-repair-"
-	case repair == fleet.RepairOff:
+	case repair == snapshot.RepairOff:
 		f.Cause = silent + "node repair is off, so that Karpenter does nothing about it"
 		f.Fix = "reboot or delete the node by hand, or turn on the feature gate NodeRepair of the controller"
-	case repair == fleet.RepairLegacy:
+	case repair == snapshot.RepairLegacy:
 		f.Cause = silent + "legacy node repair is on: it replaces nodes, and reboots none"
-	case repair == fleet.RepairUnknown:
+	case repair == snapshot.RepairUnknown:
 		f.Cause = silent + "whether Karpenter repairs it is not visible: the controller's Deployment shows no value of the feature gate NodeRepair"
 		f.Fix = "look up the feature gate NodeRepair where the controller runs; " + f.Fix
 	default:
@@ -80,7 +80,7 @@ func (w *World) repairs(f *Finding, m fleet.Machine, ready corev1.NodeCondition)
 }
 
 // repairTime returns when node repair may act, and what it does then. It counts from the end of the last reboot at most.
-func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Time, string) {
+func (w *World) repairTime(m snapshot.Machine, ready corev1.NodeCondition) (time.Time, string) {
 	from := ready.LastTransitionTime.Time
 	if created := m.Node.CreationTimestamp.Time; created.After(from) {
 		from = created
@@ -96,10 +96,10 @@ func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Ti
 }
 
 // repairBlocked adds what Karpenter itself says against the repair.
-func (w *World) repairBlocked(f *Finding, m fleet.Machine) {
+func (w *World) repairBlocked(f *Finding, m snapshot.Machine) {
 	events := w.eventsOf("Node", m.Node.Name, "NodeRepairBlocked", "DisruptionBlocked")
 	for _, event := range events {
-		if w.since(fleet.Seen(event)) <= lookBack && !fleet.Seen(event).Before(f.Subject.Since) {
+		if w.since(snapshot.Seen(event)) <= lookBack && !snapshot.Seen(event).Before(f.Subject.Since) {
 			f.Evidence = append(f.Evidence, evidenceOf(event))
 			f.Cause = "the kubelet does not report; node repair is on, and something blocks it"
 			f.Fix = "the event names what blocks it: a budget, or too many unhealthy nodes of the NodePool"

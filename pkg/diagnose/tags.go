@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -33,7 +33,7 @@ type TagReport struct {
 }
 
 // Tags compares the tags of all machines that live.
-func Tags(s *fleet.Snapshot) TagReport {
+func Tags(s *snapshot.Snapshot) TagReport {
 	w := newWorld(s)
 	var out TagReport
 	for _, m := range w.machines {
@@ -58,16 +58,16 @@ func Tags(s *fleet.Snapshot) TagReport {
 }
 
 // tagsAreYoung reports whether the launch may still be setting the tags.
-func (w *World) tagsAreYoung(m fleet.Machine) bool { return w.since(m.VM.CreatedAt) < TagPatience }
+func (w *World) tagsAreYoung(m snapshot.Machine) bool { return w.since(m.VM.CreatedAt) < TagPatience }
 
 // lives reports whether the machine has a VM that stays.
-func lives(m fleet.Machine) bool {
+func lives(m snapshot.Machine) bool {
 	return m.Claim != nil && m.VM != nil && m.Claim.DeletionTimestamp.IsZero() && !m.VM.Core().Leaving()
 }
 
 // wantedTags are the tags that the operator's own code would set, nil for a machine that does not live. They must not be
 // changed.
-func (w *World) wantedTags(m fleet.Machine) map[string]string {
+func (w *World) wantedTags(m snapshot.Machine) map[string]string {
 	if m.Claim == nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (w *World) wantedTags(m fleet.Machine) map[string]string {
 	return want
 }
 
-func (w *World) makeTags(m fleet.Machine) map[string]string {
+func (w *World) makeTags(m snapshot.Machine) map[string]string {
 	switch {
 	case !lives(m) || m.Claim.Spec.NodeClassRef == nil,
 		w.Cluster.Name == "" || w.Cluster.UID == "":
@@ -91,13 +91,13 @@ func (w *World) makeTags(m fleet.Machine) map[string]string {
 	}
 	want := w.Cluster.Owned().Tags(owner.WithHash(m.Claim, class, m.VM.PrivateIP, w.hashes[class.Name]), nil)
 	if w.Cluster.ID == "" {
-		maps.DeleteFunc(want, func(key, _ string) bool { return strings.HasPrefix(key, fleet.TagClusterID) })
+		maps.DeleteFunc(want, func(key, _ string) bool { return strings.HasPrefix(key, snapshot.TagClusterID) })
 	}
 	return want
 }
 
 func tagChecks() []Check {
-	needs := []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames}
+	needs := []snapshot.Source{snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodeClasses, snapshot.SourceClusterUID, snapshot.SourceClusterNames}
 	return []Check{
 		{ID: "KPO405", Title: "ownership tags missing", Severity: Error, Needs: needs, Find: tagFindings(isOwnership,
 			"without karpenter.sh/managed-by the controller does not list the VM, and Karpenter deletes its NodeClaim as if it were gone")},

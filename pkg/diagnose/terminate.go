@@ -8,7 +8,7 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -23,18 +23,18 @@ const (
 )
 
 func terminateChecks() []Check {
-	claims := []fleet.Source{fleet.SourceNodeClaims}
-	pods := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods}
+	claims := []snapshot.Source{snapshot.SourceNodeClaims}
+	pods := []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods}
 	return []Check{
-		{ID: "KPO501", Title: "drain blocked by a PodDisruptionBudget", Severity: Error, Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByBudget},
+		{ID: "KPO501", Title: "drain blocked by a PodDisruptionBudget", Severity: Error, Needs: append(slices.Clone(pods), snapshot.SourceBudgets), Find: blockedByBudget},
 		{ID: "KPO502", Title: "drain blocked by do-not-disrupt", Severity: Warning, Needs: pods, Find: blockedByAnnotation},
-		{ID: "KPO503", Title: "volumes not detached", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceAttachments}, Find: volumesAttached},
-		{ID: "KPO504", Title: "VM protected from deletion", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceVMs}, Find: protected},
-		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}, Find: finalizerStays},
+		{ID: "KPO503", Title: "volumes not detached", Severity: Error, Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceAttachments}, Find: volumesAttached},
+		{ID: "KPO504", Title: "VM protected from deletion", Severity: Error, Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceVMs}, Find: protected},
+		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs}, Find: finalizerStays},
 		{ID: "KPO506", Title: "past the grace period", Severity: Error, Needs: claims, Find: pastGrace, ExplainedBy: []string{"KPO503", "KPO504", "KPO505"}},
 		{
 			ID: "KPO508", Title: "drain blocked by two PodDisruptionBudgets", Severity: Error,
-			Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByTwoBudgets,
+			Needs: append(slices.Clone(pods), snapshot.SourceBudgets), Find: blockedByTwoBudgets,
 		},
 		{
 			ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
@@ -43,7 +43,7 @@ func terminateChecks() []Check {
 	}
 }
 
-func terminating(m fleet.Machine, cause, fix string) Finding {
+func terminating(m snapshot.Machine, cause, fix string) Finding {
 	since := m.Claim.DeletionTimestamp.Time
 	f := Finding{
 		Subject: claimRef(m, since), Confidence: Certain, Cause: cause, Fix: fix,
@@ -56,7 +56,7 @@ func terminating(m fleet.Machine, cause, fix string) Finding {
 	return f
 }
 
-func conditionText(m fleet.Machine, kind string) string {
+func conditionText(m snapshot.Machine, kind string) string {
 	condition := m.Condition(kind)
 	if condition.Status == "" {
 		return ""
@@ -71,15 +71,15 @@ func graceEnd(claim *karpv1.NodeClaim) (time.Time, bool) {
 }
 
 // draining are machines whose pods are still there.
-func (w *World) draining() []fleet.Machine {
-	return slices.DeleteFunc(w.in(fleet.PhaseTerminating), func(m fleet.Machine) bool {
-		return m.Node == nil || fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
+func (w *World) draining() []snapshot.Machine {
+	return slices.DeleteFunc(w.in(snapshot.PhaseTerminating), func(m snapshot.Machine) bool {
+		return m.Node == nil || snapshot.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
 	})
 }
 
 func volumesAttached(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+	for _, m := range w.in(snapshot.PhaseTerminating) {
 		detached := m.Condition(karpv1.ConditionTypeVolumesDetached)
 		if m.Node == nil || detached.Reason != "AwaitingVolumeDetachment" || w.since(detached.LastTransitionTime.Time) < detachPatience {
 			continue
@@ -101,7 +101,7 @@ func volumesAttached(w *World) Verdict {
 
 func protected(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+	for _, m := range w.in(snapshot.PhaseTerminating) {
 		if m.VM != nil && m.VM.Protected && !m.VM.Gone() {
 			f := terminating(m, "somebody protected the VM from deletion", "take DeletionProtection off the VM: Karpenter deletes it then")
 			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + " has DeletionProtection"})
@@ -113,7 +113,7 @@ func protected(w *World) Verdict {
 
 func finalizerStays(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+	for _, m := range w.in(snapshot.PhaseTerminating) {
 		gone := m.VM == nil || m.VM.Gone()
 		if m.Claim.Status.ProviderID == "" || !gone || w.since(m.Claim.DeletionTimestamp.Time) < goodbyePatience {
 			continue
@@ -129,7 +129,7 @@ func finalizerStays(w *World) Verdict {
 
 func pastGrace(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+	for _, m := range w.in(snapshot.PhaseTerminating) {
 		if end, ok := graceEnd(m.Claim); ok && w.since(end) > time.Minute {
 			f := terminating(m, "the termination grace period is over and the NodeClaim is still there", "read the events of NodeClaim and Node")
 			f.Deadline, f.Consequence = time.Time{}, ""
@@ -142,7 +142,7 @@ func pastGrace(w *World) Verdict {
 
 func neverDeleted(w *World) Verdict {
 	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+	for _, m := range w.in(snapshot.PhaseTerminating) {
 		if w.since(m.Claim.DeletionTimestamp.Time) < drainPatience {
 			continue
 		}

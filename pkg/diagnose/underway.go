@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // activity is what is under way, in the order in which it is shown.
@@ -82,7 +82,7 @@ func (w *World) machinesUnderWay(troubled map[string]bool, names []string) map[a
 	out := map[activity][]Ref{}
 	for _, m := range w.machines {
 		what, since := activityOf(m)
-		if what == isUnclaimed && w.Why(fleet.SourceNodeClaims) != "" {
+		if what == isUnclaimed && w.Why(snapshot.SourceNodeClaims) != "" {
 			continue // whether it has one is not known
 		}
 		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
@@ -110,7 +110,7 @@ func (w *World) blockedSince(pool string) time.Time {
 		current = 2 * time.Minute // Karpenter says it again after one
 	)
 	for _, event := range w.eventsOf("NodePool", pool, "DisruptionBlocked") {
-		first, last := event.FirstTimestamp.Time, fleet.Seen(event)
+		first, last := event.FirstTimestamp.Time, snapshot.Seen(event)
 		if !first.IsZero() && w.since(last) <= current && last.Sub(first) >= lasting {
 			return first
 		}
@@ -119,15 +119,15 @@ func (w *World) blockedSince(pool string) time.Time {
 }
 
 // activityOf returns what a machine that is not a Ready node does, and since when.
-func activityOf(m fleet.Machine) (activity, time.Time) {
-	switch ready := fleet.Ready(m.Node); m.Phase() {
-	case fleet.PhaseLaunching, fleet.PhaseRegistering, fleet.PhaseInitializing:
+func activityOf(m snapshot.Machine) (activity, time.Time) {
+	switch ready := snapshot.Ready(m.Node); m.Phase() {
+	case snapshot.PhaseLaunching, snapshot.PhaseRegistering, snapshot.PhaseInitializing:
 		return isStarting, m.CreatedAt()
-	case fleet.PhaseRebooting:
+	case snapshot.PhaseRebooting:
 		return isRebooting, m.Condition(karpv1.ConditionTypeRebooting).LastTransitionTime.Time
-	case fleet.PhaseTerminating:
+	case snapshot.PhaseTerminating:
 		return isLeaving, m.Claim.DeletionTimestamp.Time
-	case fleet.PhaseUnclaimed:
+	case snapshot.PhaseUnclaimed:
 		return isUnclaimed, m.CreatedAt()
 	default:
 		if ready.Status == corev1.ConditionTrue {

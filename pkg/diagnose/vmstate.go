@@ -5,13 +5,13 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // afterLoss says what becomes of a NodeClaim whose VM does not run before its Node has registered: the controller looks
 // once a minute for one whose VM died (pkg/controllers/garbagecollection), and replaces one whose VM is stopped once a
 // launch must have ended (pkg/controllers/interruption).
-func (w *World) afterLoss(f *Finding, m fleet.Machine) {
+func (w *World) afterLoss(f *Finding, m snapshot.Machine) {
 	if m.VM != nil && !m.VM.Core().Leaving() {
 		f.Consequence = "Karpenter deletes the NodeClaim and the VM"
 		f.Next = "kubectl describe nodeclaim " + m.Claim.Name
@@ -27,7 +27,7 @@ func (w *World) afterLoss(f *Finding, m fleet.Machine) {
 
 // afterStop says what becomes of a node whose VM is stopped: the interruption controller replaces it, unless it is told
 // not to.
-func (w *World) afterStop(f *Finding, m fleet.Machine) {
+func (w *World) afterStop(f *Finding, m snapshot.Machine) {
 	if m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" || m.Claim.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" {
 		f.Fix = karpv1.DoNotRepairAnnotationKey + " keeps the node as it is: start the VM in Outscale, or delete the NodeClaim and its " +
 			"pods get another node; ReadApiLogs shows who stopped it"

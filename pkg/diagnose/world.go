@@ -9,27 +9,27 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // World is a Snapshot with what all checks look up in it.
 type World struct {
-	*fleet.Snapshot
-	machines []fleet.Machine
+	*snapshot.Snapshot
+	machines []snapshot.Machine
 	classes  map[string]*v1alpha1.OutscaleNodeClass
 	events   map[string][]corev1.Event
 	boots    map[string]bootlog.Report
 	// machineOf finds the machine of a thing by kind and name.
-	machineOf map[string]fleet.Machine
+	machineOf map[string]snapshot.Machine
 	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several checks compare them.
 	wanted map[string]map[string]string
 	hashes map[string]string // of the NodeClasses, by name
 }
 
-func newWorld(s *fleet.Snapshot) *World {
+func newWorld(s *snapshot.Snapshot) *World {
 	w := &World{
 		Snapshot: s, machines: s.Machines(), classes: map[string]*v1alpha1.OutscaleNodeClass{},
-		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]fleet.Machine{},
+		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]snapshot.Machine{},
 		wanted: map[string]map[string]string{}, hashes: map[string]string{},
 	}
 	for i := range s.NodeClasses {
@@ -54,7 +54,7 @@ func newWorld(s *fleet.Snapshot) *World {
 	}
 	for _, events := range w.events {
 		slices.SortFunc(events, func(a, b corev1.Event) int {
-			return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(snapshot.Seen(a).Compare(snapshot.Seen(b)), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	if len(s.Consoles) > 0 {
@@ -81,18 +81,18 @@ func (w *World) eventsOf(kind, name string, reasons ...string) []corev1.Event {
 func (w *World) recent(kind string, within time.Duration, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, event := range w.Events {
-		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && w.TakenAt.Sub(fleet.Seen(event)) <= within {
+		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && w.TakenAt.Sub(snapshot.Seen(event)) <= within {
 			out = append(out, event)
 		}
 	}
 	slices.SortFunc(out, func(a, b corev1.Event) int {
-		return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(snapshot.Seen(a).Compare(snapshot.Seen(b)), cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
 
 func evidenceOf(event corev1.Event) Evidence {
-	return Evidence{Source: "event", Text: short(event.Reason + ": " + event.Message), At: fleet.Seen(event).UTC()}
+	return Evidence{Source: "event", Text: short(event.Reason + ": " + event.Message), At: snapshot.Seen(event).UTC()}
 }
 
 // since tells how long ago a moment was, 0 for one that is not known.
@@ -104,12 +104,12 @@ func (w *World) since(t time.Time) time.Duration {
 }
 
 // in returns the machines of a phase.
-func (w *World) in(phase fleet.Phase) []fleet.Machine {
-	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool { return m.Phase() != phase })
+func (w *World) in(phase snapshot.Phase) []snapshot.Machine {
+	return slices.DeleteFunc(slices.Clone(w.machines), func(m snapshot.Machine) bool { return m.Phase() != phase })
 }
 
 // claimRef names the NodeClaim of a machine.
-func claimRef(m fleet.Machine, since time.Time) Ref {
+func claimRef(m snapshot.Machine, since time.Time) Ref {
 	ref := Ref{Kind: "NodeClaim", Name: m.Claim.Name, Since: since.UTC()}
 	if m.VM != nil {
 		ref.VM = m.VM.ID
@@ -118,7 +118,7 @@ func claimRef(m fleet.Machine, since time.Time) Ref {
 }
 
 // nodeRef names the Node of a machine.
-func nodeRef(m fleet.Machine, since time.Time) Ref {
+func nodeRef(m snapshot.Machine, since time.Time) Ref {
 	ref := Ref{Kind: "Node", Name: m.Node.Name, Since: since.UTC()}
 	if m.VM != nil {
 		ref.VM = m.VM.ID

@@ -1,4 +1,4 @@
-package fleet_test
+package gather_test
 
 import (
 	"testing"
@@ -10,7 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func runningPod(name, node, cpu, memory string, phase corev1.PodPhase) *corev1.Pod {
@@ -36,15 +37,15 @@ func TestUsageAddsUpWhatRunsAndKeepsNoPod(t *testing.T) {
 		runningPod("waiting", "", "8", "8Gi", corev1.PodPending),
 		runningPod("pulling", "n2", "250m", "1Gi", corev1.PodPending),
 	}
-	in := fleet.Inputs{Kube: kube(objects...).Build(), NoCloud: fleet.Skipped("off"), Now: time.Now}
-	if s := fleet.Gather(t.Context(), in); s.Usage != nil || s.Why(fleet.SourceUsage) == "" {
+	in := gather.Inputs{Kube: kube(objects...).Build(), NoCloud: gather.Skipped("off"), Now: time.Now}
+	if s := gather.Gather(t.Context(), in); s.Usage != nil || s.Why(snapshot.SourceUsage) == "" {
 		t.Errorf("read without being asked: %v", s.Usage)
 	}
 	in.Usage = true
-	s := fleet.Gather(t.Context(), in)
-	want := map[string]fleet.Usage{"n1": {Pods: 2, MilliCPU: 1500, Memory: 1536 << 20}, "n2": {Pods: 1, MilliCPU: 250, Memory: 1 << 30}}
-	if diff := cmp.Diff(want, s.Usage); diff != "" || s.Why(fleet.SourceUsage) != "" {
-		t.Error(diff, s.Why(fleet.SourceUsage))
+	s := gather.Gather(t.Context(), in)
+	want := map[string]snapshot.Usage{"n1": {Pods: 2, MilliCPU: 1500, Memory: 1536 << 20}, "n2": {Pods: 1, MilliCPU: 250, Memory: 1 << 30}}
+	if diff := cmp.Diff(want, s.Usage); diff != "" || s.Why(snapshot.SourceUsage) != "" {
+		t.Error(diff, s.Why(snapshot.SourceUsage))
 	}
 	for _, pod := range s.Pods {
 		if pod.Name == "web" || pod.Name == "starting" {
@@ -55,11 +56,11 @@ func TestUsageAddsUpWhatRunsAndKeepsNoPod(t *testing.T) {
 
 func TestShareIsUnknownWhereTheNodeDoesNotSayWhatItHas(t *testing.T) {
 	node := &corev1.Node{}
-	if _, _, known := (fleet.Usage{MilliCPU: 1}).Share(node); known {
+	if _, _, known := (snapshot.Usage{MilliCPU: 1}).Share(node); known {
 		t.Error("known")
 	}
 	node.Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi")}
-	if cpu, memory, known := (fleet.Usage{MilliCPU: 1000, Memory: 4 << 30}).Share(node); cpu != 0.25 || memory != 0.5 || !known {
+	if cpu, memory, known := (snapshot.Usage{MilliCPU: 1000, Memory: 4 << 30}).Share(node); cpu != 0.25 || memory != 0.5 || !known {
 		t.Error(cpu, memory, known)
 	}
 }

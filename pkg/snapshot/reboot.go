@@ -1,4 +1,4 @@
-package fleet
+package snapshot
 
 import (
 	"cmp"
@@ -26,41 +26,10 @@ const (
 	RepairLegacy  NodeRepair = "legacy"
 )
 
-// nodeRepair reads the setting from the controller's pod. A gate that is not named there is unknown: its default is the
-// image's.
-func nodeRepair(pod corev1.PodSpec) NodeRepair {
-	setting, gate := environment(pod), ""
-	for pair := range strings.SplitSeq(setting("FEATURE_GATES", "feature-gates"), ",") {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(pair), "NodeRepair="); ok {
-			gate = value
-		}
-	}
-	on, err := strconv.ParseBool(gate)
-	legacy, _ := strconv.ParseBool(setting("LEGACY_NODE_REPAIR", "legacy-node-repair")) // what is no bool stops the controller
-	switch {
-	case err != nil:
-		return RepairUnknown
-	case !on:
-		return RepairOff
-	case legacy:
-		return RepairLegacy
-	default:
-		return RepairOn
-	}
-}
-
 // RepairAfter is how long a node may be unhealthy before it is repaired.
 type RepairAfter struct {
 	Silent   time.Duration `json:"silent,omitempty"`
 	NotReady time.Duration `json:"notReady,omitempty"`
-}
-
-// repairAfter reads the times from the controller's pod. One that cannot be read stops the controller, and counts as none.
-func repairAfter(pod corev1.PodSpec) RepairAfter {
-	setting := environment(pod)
-	silent, _ := time.ParseDuration(setting("REPAIR_SILENT_AFTER", "repair-silent-after"))
-	notReady, _ := time.ParseDuration(setting("REPAIR_NOT_READY_AFTER", "repair-not-ready-after"))
-	return RepairAfter{Silent: silent, NotReady: notReady}
 }
 
 // RebootCall is what the controller notes on a NodeClaim about its last call that rebooted the VM.

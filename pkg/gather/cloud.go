@@ -1,4 +1,4 @@
-package fleet
+package gather
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
@@ -28,16 +29,16 @@ const (
 
 // cloud reads all that does not depend on anything else, at once: where Outscale is slow, the wait is that of one call. It
 // returns every VM of the account: those that lost their tags must be seen, too.
-func (g *gathering) cloud(ctx context.Context) []VM {
-	var vms []VM
+func (g *gathering) cloud(ctx context.Context) []snapshot.VM {
+	var vms []snapshot.VM
 	var group errgroup.Group
-	for source, do := range map[Source]func(context.Context) (int, error){
-		SourceVMs: func(ctx context.Context) (n int, err error) {
+	for source, do := range map[snapshot.Source]func(context.Context) (int, error){
+		snapshot.SourceVMs: func(ctx context.Context) (n int, err error) {
 			vms, err = readVMs(ctx, g.Cloud, osc.FiltersVm{})
 			return len(vms), err
 		},
-		SourceQuotas: g.readQuotas,
-		SourcePrices: g.readPrices,
+		snapshot.SourceQuotas: g.readQuotas,
+		snapshot.SourcePrices: g.readPrices,
 	} {
 		group.Go(func() error {
 			g.read(ctx, source, func(ctx context.Context) (int, error) {
@@ -54,8 +55,8 @@ func (g *gathering) cloud(ctx context.Context) []VM {
 }
 
 // readVMs reads all pages. A page token that has expired restarts the listing: a part of it would be a lie.
-func readVMs(ctx context.Context, api *oapi.Client, filters osc.FiltersVm) ([]VM, error) {
-	var vms []VM
+func readVMs(ctx context.Context, api *oapi.Client, filters osc.FiltersVm) ([]snapshot.VM, error) {
+	var vms []snapshot.VM
 	request := osc.ReadVmsRequest{Filters: &filters, ResultsPerPage: new(int32(pageSize))}
 	for restarts := 0; ; {
 		response, err := api.ReadVms(ctx, request)
@@ -76,14 +77,14 @@ func readVMs(ctx context.Context, api *oapi.Client, filters osc.FiltersVm) ([]VM
 	}
 }
 
-func readVMsByID(ctx context.Context, api *oapi.Client, ids []string) ([]VM, error) {
+func readVMsByID(ctx context.Context, api *oapi.Client, ids []string) ([]snapshot.VM, error) {
 	return readVMs(ctx, api, osc.FiltersVm{VmIds: &ids})
 }
 
 // fromAPI copies what we need. A terminated VM lacks most fields, so that every one is read through the SDK's getters.
-func fromAPI(in osc.Vm) VM {
+func fromAPI(in osc.Vm) snapshot.VM {
 	placement := in.GetPlacement()
-	out := VM{
+	out := snapshot.VM{
 		ID: in.GetVmId(), State: in.GetState(), StateReason: in.GetStateReason(), Type: in.GetVmType(),
 		Subregion: placement.GetSubregionName(), SubnetID: in.GetSubnetId(), ImageID: in.GetImageId(),
 		PrivateIP: in.GetPrivateIp(), PrivateDNSName: in.GetPrivateDnsName(), ClientToken: in.GetClientToken(),
@@ -99,12 +100,12 @@ func fromAPI(in osc.Vm) VM {
 }
 
 // matters reports whether a VM has to do with this cluster: its mark, our kind of token, or a tag of any cluster's CCM.
-func (g *gathering) matters(v VM) bool {
+func (g *gathering) matters(v snapshot.VM) bool {
 	if g.s.Cluster.Name == "" && v.Tags[vm.TagManagedBy] != "" || g.s.Ours(v) {
 		return true
 	}
 	for key := range v.Tags {
-		if id, ok := strings.CutPrefix(key, TagClusterID); ok && (g.s.Cluster.ID == "" || id == g.s.Cluster.ID || id == g.s.Cluster.CCMID) {
+		if id, ok := strings.CutPrefix(key, snapshot.TagClusterID); ok && (g.s.Cluster.ID == "" || id == g.s.Cluster.ID || id == g.s.Cluster.CCMID) {
 			return true
 		}
 	}
@@ -118,7 +119,7 @@ func (g *gathering) readQuotas(ctx context.Context) (int, error) {
 	}
 	for _, kind := range kinds {
 		for _, quota := range kind.GetQuotas() {
-			g.s.Quotas = append(g.s.Quotas, Quota{Name: quota.GetName(), Used: int(quota.GetUsedValue()), Max: int(quota.GetMaxValue())})
+			g.s.Quotas = append(g.s.Quotas, snapshot.Quota{Name: quota.GetName(), Used: int(quota.GetUsedValue()), Max: int(quota.GetMaxValue())})
 		}
 	}
 	return len(g.s.Quotas), nil
@@ -158,7 +159,7 @@ func PriceOf(prices *pricing.Provider, name string) float64 {
 
 // readConsoles reads the consoles of the first VMs, and masks their secrets at once.
 func (g *gathering) readConsoles(ctx context.Context, ids []string) {
-	g.read(ctx, SourceConsoles, func(ctx context.Context) (int, error) {
+	g.read(ctx, snapshot.SourceConsoles, func(ctx context.Context) (int, error) {
 		if g.Cloud == nil {
 			return 0, g.NoCloud
 		}
@@ -185,10 +186,10 @@ func (g *gathering) readConsoles(ctx context.Context, ids []string) {
 }
 
 // VMByID returns a VM, whatever cluster it belongs to, and false for one that the account does not have.
-func VMByID(ctx context.Context, api *oapi.Client, id string) (VM, bool, error) {
+func VMByID(ctx context.Context, api *oapi.Client, id string) (snapshot.VM, bool, error) {
 	vms, err := readVMsByID(ctx, api, []string{id})
 	if err != nil || len(vms) == 0 {
-		return VM{}, false, err
+		return snapshot.VM{}, false, err
 	}
 	return vms[0], true, nil
 }

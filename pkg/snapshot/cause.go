@@ -1,13 +1,4 @@
-package fleet
-
-import (
-	"errors"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
-)
+package snapshot
 
 // Cause is the kind of a failure, so that who prints it can name the remedy.
 type Cause string
@@ -23,19 +14,3 @@ const (
 	// CauseRefused are credentials or a policy of Outscale.
 	CauseRefused Cause = "refused"
 )
-
-func causeOf(err error) Cause {
-	api, cloud := errors.AsType[*oapi.Error](err)
-	switch {
-	case apierrors.IsForbidden(err):
-		return CauseForbidden
-	case meta.IsNoMatchError(err):
-		return CauseNotInstalled
-	case oapi.IsUnauthorized(err):
-		return CauseRefused
-	case cloud && api.Status == 0 && !oapi.IsNotSent(err):
-		return CauseNoAnswer
-	default:
-		return ""
-	}
-}

@@ -1,4 +1,4 @@
-package fleet
+package gather
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -22,9 +23,7 @@ const (
 	// controllerName is the label app.kubernetes.io/name that the chart gives to the controller.
 	controllerName = "karpenter-provider-outscale"
 	leaseName      = "karpenter-leader-election"
-	// TagClusterID is followed by the cluster ID of the Outscale CCM.
-	TagClusterID = "OscK8sClusterID/"
-	tagRole      = "OscK8sRole/"
+	tagRole        = "OscK8sRole/"
 )
 
 // readController finds the controller's Deployment: it says what the cluster is called.
@@ -92,7 +91,7 @@ func (g *gathering) readCCM(ctx context.Context) (int, error) {
 	return 0, nil
 }
 
-func (g *gathering) tookCCM(w *Workload, pod corev1.PodSpec) {
+func (g *gathering) tookCCM(w *snapshot.Workload, pod corev1.PodSpec) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s.Cluster.CCM = w
@@ -107,8 +106,8 @@ func isCCM(name string, pod corev1.PodSpec) bool {
 	})
 }
 
-func workload(kind string, meta metav1.ObjectMeta, pod corev1.PodSpec, available int32) *Workload {
-	w := &Workload{Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Available: available}
+func workload(kind string, meta metav1.ObjectMeta, pod corev1.PodSpec, available int32) *snapshot.Workload {
+	w := &snapshot.Workload{Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Available: available}
 	if len(pod.Containers) > 0 {
 		w.Image = pod.Containers[0].Image
 	}
@@ -147,11 +146,11 @@ func argument(container corev1.Container, flag string) string {
 }
 
 // identify settles who we are: the Deployment says it, or the user, or the tags of VMs that carry this cluster's UID.
-func (g *gathering) identify(vms []VM) {
+func (g *gathering) identify(vms []snapshot.VM) {
 	c := &g.s.Cluster
 	switch {
 	case g.ClusterName != "" && c.Name != "" && c.Name != g.ClusterName:
-		g.note(SourceClusterNames, 0, errors.New("--cluster-name says "+g.ClusterName+", "+c.From+" says "+c.Name))
+		g.note(snapshot.SourceClusterNames, 0, errors.New("--cluster-name says "+g.ClusterName+", "+c.From+" says "+c.Name))
 		return
 	case g.ClusterName != "":
 		c.Name, c.From = g.ClusterName, "--cluster-name"
@@ -172,17 +171,17 @@ func (g *gathering) identify(vms []VM) {
 		c.CCMID, c.CCMFrom = g.controlPlaneID(vms)
 	}
 	if c.Name == "" {
-		g.note(SourceClusterNames, 0, errors.New("no Deployment with app.kubernetes.io/name="+controllerName+" and no VM with this cluster's UID: use --cluster-name"))
+		g.note(snapshot.SourceClusterNames, 0, errors.New("no Deployment with app.kubernetes.io/name="+controllerName+" and no VM with this cluster's UID: use --cluster-name"))
 		return
 	}
-	g.note(SourceClusterNames, 1, nil)
+	g.note(snapshot.SourceClusterNames, 1, nil)
 }
 
 // ofOurTags is who told what is inferred.
 const ofOurTags = "tags of VMs with this cluster's UID"
 
 // inferFrom takes the name that most VMs with this cluster's UID have.
-func (g *gathering) inferFrom(vms []VM) {
+func (g *gathering) inferFrom(vms []snapshot.VM) {
 	names := map[string]int{}
 	for _, v := range g.withOurUID(vms) {
 		if name := v.Tags[vm.TagManagedBy]; name != "" {
@@ -196,11 +195,11 @@ func (g *gathering) inferFrom(vms []VM) {
 
 // inferID takes the cluster ID that the controller gave to the VMs of this cluster, "" where it gave several or none: the
 // name of the cluster is no ID.
-func (g *gathering) inferID(vms []VM) string {
+func (g *gathering) inferID(vms []snapshot.VM) string {
 	ids := map[string]int{}
 	for _, v := range g.withOurUID(vms) {
 		for key := range v.Tags {
-			if id, ok := strings.CutPrefix(key, TagClusterID); ok {
+			if id, ok := strings.CutPrefix(key, snapshot.TagClusterID); ok {
 				ids[id]++
 			}
 		}
@@ -211,14 +210,14 @@ func (g *gathering) inferID(vms []VM) string {
 	return mostly(ids)
 }
 
-func (g *gathering) withOurUID(vms []VM) []VM {
-	return slices.DeleteFunc(slices.Clone(vms), func(v VM) bool {
+func (g *gathering) withOurUID(vms []snapshot.VM) []snapshot.VM {
+	return slices.DeleteFunc(slices.Clone(vms), func(v snapshot.VM) bool {
 		return g.s.Cluster.UID == "" || v.Tags[vm.TagClusterUID] != g.s.Cluster.UID
 	})
 }
 
 // controlPlaneID is the cluster ID in the tags of the control plane: what the CCM takes when it is not told another.
-func (g *gathering) controlPlaneID(vms []VM) (string, string) {
+func (g *gathering) controlPlaneID(vms []snapshot.VM) (string, string) {
 	ids := map[string]int{}
 	named := g.controlPlaneVMs()
 	for _, v := range vms {
@@ -227,7 +226,7 @@ func (g *gathering) controlPlaneID(vms []VM) (string, string) {
 			continue
 		}
 		for key := range v.Tags {
-			if id, ok := strings.CutPrefix(key, TagClusterID); ok {
+			if id, ok := strings.CutPrefix(key, snapshot.TagClusterID); ok {
 				ids[id]++
 			}
 		}

@@ -1,4 +1,4 @@
-package fleet_test
+package gather_test
 
 import (
 	"context"
@@ -20,7 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // csr is what a kubelet asks with.
@@ -57,11 +58,11 @@ func TestGatherKeepsWhoAsksForACertificateAndNoBytes(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %s", c.Name, c.Node, c.Status))
 	}
 	want := "a-pending default-1 pending, b-denied default-2 denied, c-approved default-3 approved, d-issued default-4 issued, f-serving default-6 pending"
-	if text := strings.Join(got, ", "); text != want || s.Why(fleet.SourceCSRs) != "" {
-		t.Errorf("%s, want %s; %s", text, want, s.Why(fleet.SourceCSRs))
+	if text := strings.Join(got, ", "); text != want || s.Why(snapshot.SourceCSRs) != "" {
+		t.Errorf("%s, want %s; %s", text, want, s.Why(snapshot.SourceCSRs))
 	}
 	var bundle strings.Builder
-	if err := fleet.Write(s, &bundle); err != nil {
+	if err := snapshot.Write(s, &bundle); err != nil {
 		t.Fatal(err)
 	}
 	for _, bytes := range []string{"LS0tLS1CRUdJTi", "BEGIN CERTIFICATE"} {
@@ -100,8 +101,8 @@ func TestCertificateRequestsThatAreNotAllReadAreNotRead(t *testing.T) {
 			return nil
 		}, "not all were read"},
 	} {
-		s := fleet.Gather(t.Context(), fleet.Inputs{Kube: onCSRs(c.answer), NoCloud: fleet.Skipped("off"), Now: time.Now})
-		if why := s.Why(fleet.SourceCSRs); !strings.Contains(why, c.says) || s.Sources[fleet.SourceCSRs].State != fleet.StateFailed || len(s.CSRs) > 0 {
+		s := gather.Gather(t.Context(), gather.Inputs{Kube: onCSRs(c.answer), NoCloud: gather.Skipped("off"), Now: time.Now})
+		if why := s.Why(snapshot.SourceCSRs); !strings.Contains(why, c.says) || s.Sources[snapshot.SourceCSRs].State != snapshot.StateFailed || len(s.CSRs) > 0 {
 			t.Errorf("%s: %q, %d kept", name, why, len(s.CSRs))
 		}
 	}
@@ -132,24 +133,24 @@ func TestClusterIDIsNeverTheNameOfTheCluster(t *testing.T) {
 	withoutID := controller()
 	withoutID.Spec.Template.Spec.Containers[0].Args = nil
 	for name, c := range map[string]struct {
-		in       fleet.Inputs
+		in       gather.Inputs
 		launched bool
 		objects  []client.Object
 		want     string
 	}{
-		"only the name is given":            {fleet.Inputs{ClusterName: "prod"}, false, nil, ""},
-		"the Deployment has it elsewhere":   {fleet.Inputs{}, false, []client.Object{withoutID}, ""},
-		"the tags of a VM tell":             {fleet.Inputs{ClusterName: "prod"}, true, nil, "prod-ccm"},
-		"the tags, next to the Deployment":  {fleet.Inputs{}, true, []client.Object{withoutID}, "prod-ccm"},
-		"the user tells":                    {fleet.Inputs{ClusterName: "prod", ClusterID: "told"}, true, nil, "told"},
-		"the Deployment tells, with a name": {fleet.Inputs{ClusterName: "prod"}, false, []client.Object{controller()}, "prod-ccm"},
+		"only the name is given":            {gather.Inputs{ClusterName: "prod"}, false, nil, ""},
+		"the Deployment has it elsewhere":   {gather.Inputs{}, false, []client.Object{withoutID}, ""},
+		"the tags of a VM tell":             {gather.Inputs{ClusterName: "prod"}, true, nil, "prod-ccm"},
+		"the tags, next to the Deployment":  {gather.Inputs{}, true, []client.Object{withoutID}, "prod-ccm"},
+		"the user tells":                    {gather.Inputs{ClusterName: "prod", ClusterID: "told"}, true, nil, "told"},
+		"the Deployment tells, with a name": {gather.Inputs{ClusterName: "prod"}, false, []client.Object{controller()}, "prod-ccm"},
 	} {
 		w := newWorld(t)
 		if c.launched {
 			w.launch(t, "default-7xk2p")
 		}
 		c.in.Kube, c.in.Cloud, c.in.Now = kube(append(c.objects, kubeSystem())...).Build(), w.api, time.Now
-		if s := fleet.Gather(t.Context(), c.in); s.Cluster.ID != c.want || s.Cluster.Name != "prod" {
+		if s := gather.Gather(t.Context(), c.in); s.Cluster.ID != c.want || s.Cluster.Name != "prod" {
 			t.Errorf("%s: ID %q of %q, want %q", name, s.Cluster.ID, s.Cluster.Name, c.want)
 		}
 	}
@@ -169,7 +170,7 @@ func TestAVMThatIsNotBilledCostsNothing(t *testing.T) {
 		{"stopped", 0, 0, true},
 		{"terminated", 0.171, 0, true},
 	} {
-		if got, known := (fleet.VM{State: c.state, EURPerHour: c.listed}).Price(); got != c.want || known != c.known {
+		if got, known := (snapshot.VM{State: c.state, EURPerHour: c.listed}).Price(); got != c.want || known != c.known {
 			t.Errorf("%s at %v: %v %v, want %v %v", c.state, c.listed, got, known, c.want, c.known)
 		}
 	}

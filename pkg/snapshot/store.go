@@ -1,4 +1,4 @@
-package fleet
+package snapshot
 
 import (
 	"bufio"
@@ -8,23 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"strings"
 )
 
 // largest is more than a bundle of a large fleet has, unpacked: some bytes of gzip can stand for any amount.
 const largest = 1 << 30
-
-// Load reads a Snapshot from a file that Save wrote.
-func Load(path string) (*Snapshot, error) {
-	file, err := os.Open(path) //nolint:gosec // the file is the one that the user names
-	if err != nil {
-		return nil, fmt.Errorf("reading the snapshot: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it was only read
-	return Read(file, path)
-}
 
 // Read reads a Snapshot that Write or WriteCompressed wrote; name is for errors.
 func Read(from io.Reader, name string) (*Snapshot, error) {
@@ -43,7 +30,7 @@ func Read(from io.Reader, name string) (*Snapshot, error) {
 	if _, known := s.Sources[SourceCSRs]; !known && len(s.Sources) > 0 {
 		s.Sources[SourceCSRs] = SourceStatus{State: StateSkipped, Reason: "the file is of a kpo that did not read them"}
 	}
-	s.mask()
+	s.Mask()
 	return s, nil
 }
 
@@ -63,25 +50,6 @@ func unpacked(from io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("it is larger than %d MiB", largest>>20)
 	}
 	return content, err
-}
-
-// Save writes a Snapshot to a new file that only its owner can read, compressed if its name ends in .gz.
-func Save(s *Snapshot, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the file is the one that the user names
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("writing the snapshot: %q is there already", path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the snapshot: %w", err)
-	}
-	write := Write
-	if strings.HasSuffix(path, ".gz") {
-		write = WriteCompressed
-	}
-	if err := errors.Join(write(s, file), file.Close()); err != nil {
-		return fmt.Errorf("writing the snapshot: %w", err)
-	}
-	return nil
 }
 
 // Write writes a Snapshot as JSON.

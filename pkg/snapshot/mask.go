@@ -1,4 +1,4 @@
-package fleet
+package snapshot
 
 import (
 	"maps"
@@ -22,8 +22,8 @@ type masking struct {
 	seen map[string]string
 }
 
-// mask is safe to do twice: a file may be of a kpo that masked less.
-func (s *Snapshot) mask() {
+// Mask takes secrets and terminal controls out. It is safe to do twice: a file may be of a kpo that masked less.
+func (s *Snapshot) Mask() {
 	m := &masking{parser: bootlog.New(), seen: map[string]string{}}
 	for id, text := range s.Consoles {
 		s.Consoles[id] = m.parser.Clean(text)
@@ -61,7 +61,7 @@ func (m *masking) objects(s *Snapshot) {
 	}
 	for i := range s.Pods {
 		m.meta(&s.Pods[i].ObjectMeta)
-		trimPod(&s.Pods[i])
+		TrimPod(&s.Pods[i])
 		each(s.Pods[i].Status.Conditions, func(c *corev1.PodCondition) { m.message(&c.Message) })
 	}
 	for i := range s.Budgets {
@@ -192,4 +192,13 @@ func (m *masking) plainMap(v reflect.Value) {
 			v.SetMapIndex(reflect.ValueOf(clean).Convert(v.Type().Key()), changed)
 		}
 	}
+}
+
+// TrimPod keeps who the pod is, where and since when it runs, and what a drain goes by; nothing of what it runs.
+func TrimPod(pod *corev1.Pod) {
+	pod.Spec = corev1.PodSpec{
+		NodeName: pod.Spec.NodeName, Tolerations: pod.Spec.Tolerations,
+		TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
+	}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, StartTime: pod.Status.StartTime}
 }

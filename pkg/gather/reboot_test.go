@@ -1,4 +1,4 @@
-package fleet_test
+package gather_test
 
 import (
 	"testing"
@@ -11,7 +11,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // at is a moment of the reboots below.
@@ -20,7 +20,7 @@ func at(second int) metav1.Time {
 }
 
 // rebooted is a machine with the condition Rebooting, and one that is initialised unless it reboots.
-func rebooted(state metav1.ConditionStatus, reason string, since int) (*fleet.Snapshot, *karpv1.NodeClaim) {
+func rebooted(state metav1.ConditionStatus, reason string, since int) (*snapshot.Snapshot, *karpv1.NodeClaim) {
 	c := claim("default-7xk2p", "aws:///eu-west-2a/i-00000001")
 	c.Status.NodeName = "default-7xk2p"
 	initialized := status.Condition{Type: "Initialized", Status: metav1.ConditionTrue}
@@ -35,16 +35,16 @@ func rebooted(state metav1.ConditionStatus, reason string, since int) (*fleet.Sn
 	}
 	node := corev1.Node{}
 	node.Name, node.Spec.ProviderID = c.Status.NodeName, c.Status.ProviderID
-	return &fleet.Snapshot{NodeClaims: []karpv1.NodeClaim{*c}, Nodes: []corev1.Node{node}}, c
+	return &snapshot.Snapshot{NodeClaims: []karpv1.NodeClaim{*c}, Nodes: []corev1.Node{node}}, c
 }
 
 func TestRebootIsAPhaseOfItsOwnUntilItEnds(t *testing.T) {
-	for reason, want := range map[string]fleet.Phase{
-		karpv1.RebootReasonRequested: fleet.PhaseRebooting, karpv1.RebootReasonIssued: fleet.PhaseRebooting,
-		karpv1.RebootReasonSucceeded: fleet.PhaseRunning, karpv1.RebootReasonFailed: fleet.PhaseRunning,
+	for reason, want := range map[string]snapshot.Phase{
+		karpv1.RebootReasonRequested: snapshot.PhaseRebooting, karpv1.RebootReasonIssued: snapshot.PhaseRebooting,
+		karpv1.RebootReasonSucceeded: snapshot.PhaseRunning, karpv1.RebootReasonFailed: snapshot.PhaseRunning,
 	} {
 		state := metav1.ConditionFalse
-		if want == fleet.PhaseRebooting {
+		if want == snapshot.PhaseRebooting {
 			state = metav1.ConditionTrue
 		}
 		s, _ := rebooted(state, reason, 10)
@@ -52,7 +52,7 @@ func TestRebootIsAPhaseOfItsOwnUntilItEnds(t *testing.T) {
 			t.Errorf("%s: phase %s, want %s", reason, got, want)
 		}
 		s.NodeClaims[0].DeletionTimestamp = new(at(20))
-		if got := s.Machines()[0].Phase(); got != fleet.PhaseTerminating {
+		if got := s.Machines()[0].Phase(); got != snapshot.PhaseTerminating {
 			t.Errorf("%s and deleted: phase %s", reason, got)
 		}
 	}
@@ -65,8 +65,8 @@ func TestRebootStepsComeFromWhereverTheyAreKept(t *testing.T) {
 		e.InvolvedObject.Kind, e.InvolvedObject.Name = kind, "default-7xk2p"
 		return e
 	}
-	step := func(second int, name, detail string) fleet.RebootStep {
-		return fleet.RebootStep{At: at(second).Time, Step: name, Detail: detail}
+	step := func(second int, name, detail string) snapshot.RebootStep {
+		return snapshot.RebootStep{At: at(second).Time, Step: name, Detail: detail}
 	}
 	const why = "rebooting for Ready/NodeStatusUnknown"
 	for name, c := range map[string]struct {
@@ -75,31 +75,31 @@ func TestRebootStepsComeFromWhereverTheyAreKept(t *testing.T) {
 		since  int
 		record string
 		events []corev1.Event
-		want   []fleet.RebootStep
+		want   []snapshot.RebootStep
 	}{
 		"requested, with the record of an earlier reboot": {
-			"True", karpv1.RebootReasonRequested, 20, record + `,"accepted":true}`, nil, []fleet.RebootStep{step(20, "requested", why)},
+			"True", karpv1.RebootReasonRequested, 20, record + `,"accepted":true}`, nil, []snapshot.RebootStep{step(20, "requested", why)},
 		},
 		"call without an answer": {
 			"True", karpv1.RebootReasonRequested, 10, record + "}", nil,
-			[]fleet.RebootStep{step(10, "requested", why), step(12, "sent", "no answer to RebootVms is recorded")},
+			[]snapshot.RebootStep{step(10, "requested", why), step(12, "sent", "no answer to RebootVms is recorded")},
 		},
 		"booted": {
 			"True", karpv1.RebootReasonIssued, 10, record + `,"accepted":true}`,
 			[]corev1.Event{event("NodeClaim", "RebootObserved", "seen", 31), event("Node", "Rebooted", "boot id: c", 30), event("Node", "Rebooted", "boot id: a", 1)},
-			[]fleet.RebootStep{step(10, "requested", why), step(12, "issued", "Outscale took RebootVms"), step(30, "booted", "boot id: c")},
+			[]snapshot.RebootStep{step(10, "requested", why), step(12, "issued", "Outscale took RebootVms"), step(30, "booted", "boot id: c")},
 		},
 		"no record": {
-			"True", karpv1.RebootReasonIssued, 10, "", nil, []fleet.RebootStep{step(10, "requested", why), step(13, "issued", "")},
+			"True", karpv1.RebootReasonIssued, 10, "", nil, []snapshot.RebootStep{step(10, "requested", why), step(13, "issued", "")},
 		},
 		"back": {
 			"False", karpv1.RebootReasonSucceeded, 40, record + `,"accepted":true}`, nil,
-			[]fleet.RebootStep{step(10, "requested", ""), step(12, "issued", "Outscale took RebootVms"), step(40, "back", why)},
+			[]snapshot.RebootStep{step(10, "requested", ""), step(12, "issued", "Outscale took RebootVms"), step(40, "back", why)},
 		},
 		"failed, and being deleted": {
 			"True", karpv1.RebootReasonRequested, 10, "",
 			[]corev1.Event{event("NodeClaim", "RebootFailed", "refused", 15)},
-			[]fleet.RebootStep{step(10, "requested", why), step(15, "failed", "refused")},
+			[]snapshot.RebootStep{step(10, "requested", why), step(15, "failed", "refused")},
 		},
 		"never": {"", "", 0, "", []corev1.Event{event("Node", "Rebooted", "by hand", 15)}, nil},
 	} {
@@ -113,12 +113,12 @@ func TestRebootStepsComeFromWhereverTheyAreKept(t *testing.T) {
 }
 
 func TestNodeRepairIsWhatTheDeploymentSays(t *testing.T) {
-	for env, want := range map[string]fleet.NodeRepair{
-		"":                                  fleet.RepairUnknown,
-		"NodeOverlay=true":                  fleet.RepairUnknown,
-		"NodeRepair=true,NodeOverlay=false": fleet.RepairOn,
-		"NodeOverlay=true, NodeRepair=True": fleet.RepairOn,
-		"NodeRepair=false":                  fleet.RepairOff,
+	for env, want := range map[string]snapshot.NodeRepair{
+		"":                                  snapshot.RepairUnknown,
+		"NodeOverlay=true":                  snapshot.RepairUnknown,
+		"NodeRepair=true,NodeOverlay=false": snapshot.RepairOn,
+		"NodeOverlay=true, NodeRepair=True": snapshot.RepairOn,
+		"NodeRepair=false":                  snapshot.RepairOff,
 	} {
 		deployment := controller()
 		container := &deployment.Spec.Template.Spec.Containers[0]
@@ -127,8 +127,8 @@ func TestNodeRepairIsWhatTheDeploymentSays(t *testing.T) {
 			t.Errorf("%q: node repair %q, want %q", env, got, want)
 		}
 		container.Env = append(container.Env, corev1.EnvVar{Name: "LEGACY_NODE_REPAIR", Value: "true"})
-		if want == fleet.RepairOn {
-			want = fleet.RepairLegacy
+		if want == snapshot.RepairOn {
+			want = snapshot.RepairLegacy
 		}
 		if got := newWorld(t).gather(t, kubeSystem(), deployment).Cluster.NodeRepair; got != want {
 			t.Errorf("legacy, %q: node repair %q, want %q", env, got, want)
@@ -141,7 +141,7 @@ func TestRepairTimesAreWhatTheDeploymentSays(t *testing.T) {
 	container := &deployment.Spec.Template.Spec.Containers[0]
 	container.Env = append(container.Env, corev1.EnvVar{Name: "REPAIR_SILENT_AFTER", Value: "4m"})
 	container.Args = append(container.Args, "--repair-not-ready-after=1h")
-	want := fleet.RepairAfter{Silent: 4 * time.Minute, NotReady: time.Hour}
+	want := snapshot.RepairAfter{Silent: 4 * time.Minute, NotReady: time.Hour}
 	if got := newWorld(t).gather(t, kubeSystem(), deployment).Cluster.RepairAfter; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -1,5 +1,5 @@
-// Package fleet reads NodeClaims, Nodes and VMs once into one Snapshot, and keeps what could not be read as a fact.
-package fleet
+// Package snapshot is everything that kpo knows of a cluster at one moment, joined: a value without clients, which a file can hold.
+package snapshot
 
 import (
 	"time"
@@ -16,6 +16,9 @@ import (
 
 // APIVersion is the contract of everything that kpo writes for machines.
 const APIVersion = "kpo/v1"
+
+// TagClusterID is followed by the cluster ID of the Outscale CCM.
+const TagClusterID = "OscK8sClusterID/"
 
 // Source is one thing that is read. What depends on a source that failed is unknown, never fine.
 type Source string
@@ -38,7 +41,10 @@ const (
 	SourceCCM          Source = "cloud-controller-manager"
 	SourceClusterUID   Source = "namespace kube-system"
 	SourceClusterNames Source = "cluster name"
-	SourceLogs         Source = "logs"
+	SourceCSRs         Source = "certificatesigningrequests"
+	// SourceUsage is all pods of the cluster. It is read only where that was asked for: there are many.
+	SourceUsage Source = "pods of all nodes"
+	SourceLogs  Source = "logs"
 )
 
 // State says how the reading of a source ended.

@@ -1,4 +1,6 @@
-package fleet
+// Package gather reads NodeClaims, Nodes and VMs into a Snapshot, and keeps what could not be read as a fact: all I/O of kpo
+// but its questions to a user is here.
+package gather
 
 import (
 	"cmp"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -32,16 +35,16 @@ type Inputs struct {
 	Cloud   *oapi.Client
 	NoCloud error
 	// Access names what is read.
-	Access Access
+	Access snapshot.Access
 	// ClusterName and ClusterID are what the user says; empty, the controller's Deployment or the VMs' tags tell.
 	ClusterName, ClusterID string
 	Now                    func() time.Time
 	// Progress hears which source is being read.
-	Progress func(Source)
+	Progress func(snapshot.Source)
 	// Usage asks for what the pods of all Nodes request.
 	Usage bool
 	// Without names sources that the caller has no use for.
-	Without []Source
+	Without []snapshot.Source
 }
 
 // Skipped is the NoCloud of a user who asked for no access to Outscale.
@@ -56,7 +59,7 @@ func (e skippedError) Is(target error) bool { return target == errSkipped }
 type gathering struct {
 	Inputs
 	mu     sync.Mutex
-	s      *Snapshot
+	s      *snapshot.Snapshot
 	prices *pricing.Provider // nil where they were not read
 }
 
@@ -64,11 +67,11 @@ type gathering struct {
 //
 // VMs are read before NodeClaims: a NodeClaim that is made between the two reads then has no VM yet, instead of a VM
 // having no NodeClaim.
-func Gather(ctx context.Context, in Inputs) *Snapshot {
-	g := &gathering{Inputs: in, s: &Snapshot{
-		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: "Snapshot"},
+func Gather(ctx context.Context, in Inputs) *snapshot.Snapshot {
+	g := &gathering{Inputs: in, s: &snapshot.Snapshot{
+		TypeMeta: metav1.TypeMeta{APIVersion: snapshot.APIVersion, Kind: "Snapshot"},
 		Access:   in.Access,
-		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[Source]SourceStatus{}, Consoles: map[string]string{},
+		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[snapshot.Source]snapshot.SourceStatus{}, Consoles: map[string]string{},
 	}}
 	vms := g.cloud(ctx)
 	g.kubernetes(ctx)
@@ -78,13 +81,13 @@ func Gather(ctx context.Context, in Inputs) *Snapshot {
 	g.suspects(ctx)
 	g.readUsage(ctx)
 	g.s.CheckAccount()
-	g.s.mask()
-	g.s.sort()
+	g.s.Mask()
+	sortAll(g.s)
 	return g.s
 }
 
 // read reads one source and notes how that ended.
-func (g *gathering) read(ctx context.Context, source Source, do func(context.Context) (int, error)) {
+func (g *gathering) read(ctx context.Context, source snapshot.Source, do func(context.Context) (int, error)) {
 	if slices.Contains(g.Without, source) {
 		g.note(source, 0, Skipped("not needed by this command"))
 		return
@@ -98,7 +101,7 @@ func (g *gathering) read(ctx context.Context, source Source, do func(context.Con
 	g.note(source, count, err)
 }
 
-func (g *gathering) note(source Source, count int, err error) {
+func (g *gathering) note(source snapshot.Source, count int, err error) {
 	status := StatusOf(count, err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,14 +109,14 @@ func (g *gathering) note(source Source, count int, err error) {
 }
 
 // StatusOf is what became of a source that was read.
-func StatusOf(count int, err error) SourceStatus {
+func StatusOf(count int, err error) snapshot.SourceStatus {
 	switch {
 	case errors.Is(err, errSkipped):
-		return SourceStatus{State: StateSkipped, Reason: err.Error()}
+		return snapshot.SourceStatus{State: snapshot.StateSkipped, Reason: err.Error()}
 	case err != nil:
-		return SourceStatus{State: StateFailed, Reason: oneLine(err), Cause: causeOf(err)}
+		return snapshot.SourceStatus{State: snapshot.StateFailed, Reason: oneLine(err), Cause: causeOf(err)}
 	default:
-		return SourceStatus{State: StateOK, Count: count}
+		return snapshot.SourceStatus{State: snapshot.StateOK, Count: count}
 	}
 }
 
@@ -140,13 +143,13 @@ func (g *gathering) kubernetes(ctx context.Context) {
 func (g *gathering) suspects(ctx context.Context) {
 	var consoles, draining []string
 	machines := g.s.Machines()
-	slices.SortFunc(machines, func(a, b Machine) int { return a.CreatedAt().Compare(b.CreatedAt()) })
+	slices.SortFunc(machines, func(a, b snapshot.Machine) int { return a.CreatedAt().Compare(b.CreatedAt()) })
 	for _, m := range machines {
-		ready := Ready(m.Node).Status == "True"
-		if m.VM != nil && !m.VM.Gone() && m.Claim != nil && (m.Phase() == PhaseRegistering || m.Phase() != PhaseTerminating && !ready) {
+		ready := snapshot.Ready(m.Node).Status == "True"
+		if m.VM != nil && !m.VM.Gone() && m.Claim != nil && (m.Phase() == snapshot.PhaseRegistering || m.Phase() != snapshot.PhaseTerminating && !ready) {
 			consoles = append(consoles, m.VM.ID)
 		}
-		drains := m.Phase() == PhaseTerminating || m.Condition(karpv1.ConditionTypeRebooting).Reason == karpv1.RebootReasonRequested
+		drains := m.Phase() == snapshot.PhaseTerminating || m.Condition(karpv1.ConditionTypeRebooting).Reason == karpv1.RebootReasonRequested
 		if drains && m.Node != nil {
 			draining = append(draining, m.Node.Name)
 		}
@@ -160,11 +163,11 @@ const bootTimeout = 70 * time.Minute
 
 // booted returns the VM of the newest Ready machine of each NodeClass, while its boot may still fail: what keeps one
 // service down keeps it down on all of the class. machines are sorted by age.
-func booted(machines []Machine, now time.Time) []string {
+func booted(machines []snapshot.Machine, now time.Time) []string {
 	seen := map[string]bool{}
 	var out []string
 	for _, m := range slices.Backward(machines) {
-		if m.VM == nil || m.Claim == nil || m.Claim.Spec.NodeClassRef == nil || m.Phase() != PhaseRunning {
+		if m.VM == nil || m.Claim == nil || m.Claim.Spec.NodeClassRef == nil || m.Phase() != snapshot.PhaseRunning {
 			continue
 		}
 		class := m.Claim.Spec.NodeClassRef.Name
@@ -178,15 +181,15 @@ func booted(machines []Machine, now time.Time) []string {
 
 // confirm looks again, by ID, for VMs that NodeClaims name and that the listing before them lacked, and leaves out what
 // is no business of this cluster.
-func (g *gathering) confirm(ctx context.Context, all []VM) {
-	if g.s.Why(SourceVMs) != "" {
+func (g *gathering) confirm(ctx context.Context, all []snapshot.VM) {
+	if g.s.Why(snapshot.SourceVMs) != "" {
 		return
 	}
 	known := map[string]bool{}
 	for _, v := range all {
 		known[v.ID] = true
 	}
-	named := g.s.namedVMs()
+	named := g.s.NamedVMs()
 	var missing []string
 	for id := range named {
 		if !known[id] {
@@ -197,7 +200,7 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 	if len(missing) > 0 {
 		found, err := readVMsByID(ctx, g.Cloud, missing)
 		if err != nil {
-			g.note(SourceVMs, len(all), err)
+			g.note(snapshot.SourceVMs, len(all), err)
 		}
 		all = append(all, found...)
 	}
@@ -210,9 +213,9 @@ func (g *gathering) confirm(ctx context.Context, all []VM) {
 	}
 }
 
-// sort makes Snapshots of the same state equal.
-func (s *Snapshot) sort() {
+// sortAll makes Snapshots of the same state equal.
+func sortAll(s *snapshot.Snapshot) {
 	slices.SortFunc(s.NodeClaims, func(a, b karpv1.NodeClaim) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(s.VMs, func(a, b VM) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(s.Quotas, func(a, b Quota) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.VMs, func(a, b snapshot.VM) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.Quotas, func(a, b snapshot.Quota) int { return cmp.Compare(a.Name, b.Name) })
 }

@@ -1,4 +1,4 @@
-package fleet
+package gather
 
 import (
 	"context"
@@ -12,44 +12,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-)
 
-// SourceCSRs are the certificate requests of kubelets.
-const SourceCSRs Source = "certificatesigningrequests"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
+)
 
 // csrsAtMost bounds what is read: each request carries a key and a certificate, and any kubelet may make many.
 const csrsAtMost = 4000
 
-// CSRStatus is how far a certificate request has come.
-type CSRStatus string
-
-// States of a certificate request.
-const (
-	CSRPending  CSRStatus = "pending"
-	CSRDenied   CSRStatus = "denied"
-	CSRFailed   CSRStatus = "failed"
-	CSRApproved CSRStatus = "approved"
-	CSRIssued   CSRStatus = "issued"
-)
-
-// CSR is a kubelet's certificate request, without key and certificate.
-type CSR struct {
-	Name string `json:"name"`
-	// Signer tells the certificate by which a kubelet joins from the one that it serves logs with.
-	Signer string `json:"signer"`
-	// Requestor is the user that asks, Node whom the certificate would name.
-	Requestor string    `json:"requestor"`
-	Node      string    `json:"node,omitempty"`
-	Status    CSRStatus `json:"status"`
-	// CreatedAt is when it was made, ChangedAt when it was approved or denied.
-	CreatedAt metav1.Time `json:"createdAt"`
-	ChangedAt metav1.Time `json:"changedAt,omitzero"`
-}
-
 // readCSRs reads the requests of kubelets. More than the bound is a failure: the one that is missing may be the one. A
 // command that has no use for pods judges nothing, and has none for these.
 func (g *gathering) readCSRs(ctx context.Context) (int, error) {
-	if slices.Contains(g.Without, SourcePods) {
+	if slices.Contains(g.Without, snapshot.SourcePods) {
 		return 0, Skipped("not needed by this command")
 	}
 	into, next, read := &certificatesv1.CertificateSigningRequestList{}, "", 0
@@ -74,14 +47,14 @@ func (g *gathering) readCSRs(ctx context.Context) (int, error) {
 	}
 }
 
-func kubeletCSR(in *certificatesv1.CertificateSigningRequest) (CSR, bool) {
+func kubeletCSR(in *certificatesv1.CertificateSigningRequest) (snapshot.CSR, bool) {
 	signer := in.Spec.SignerName
 	if signer != certificatesv1.KubeAPIServerClientKubeletSignerName && signer != certificatesv1.KubeletServingSignerName {
-		return CSR{}, false
+		return snapshot.CSR{}, false
 	}
-	out := CSR{
+	out := snapshot.CSR{
 		Name: in.Name, Signer: signer, Requestor: in.Spec.Username, Node: nodeOfRequest(in.Spec.Request),
-		Status: CSRPending, CreatedAt: in.CreationTimestamp,
+		Status: snapshot.CSRPending, CreatedAt: in.CreationTimestamp,
 	}
 	conditions := map[certificatesv1.RequestConditionType]metav1.Time{}
 	for _, condition := range in.Status.Conditions {
@@ -91,18 +64,18 @@ func kubeletCSR(in *certificatesv1.CertificateSigningRequest) (CSR, bool) {
 	}
 	for _, state := range []struct {
 		kind   certificatesv1.RequestConditionType
-		status CSRStatus
+		status snapshot.CSRStatus
 	}{
-		{certificatesv1.CertificateApproved, CSRApproved},
-		{certificatesv1.CertificateFailed, CSRFailed},
-		{certificatesv1.CertificateDenied, CSRDenied},
+		{certificatesv1.CertificateApproved, snapshot.CSRApproved},
+		{certificatesv1.CertificateFailed, snapshot.CSRFailed},
+		{certificatesv1.CertificateDenied, snapshot.CSRDenied},
 	} {
 		if at, ok := conditions[state.kind]; ok {
 			out.Status, out.ChangedAt = state.status, at
 		}
 	}
-	if out.Status == CSRApproved && len(in.Status.Certificate) > 0 {
-		out.Status = CSRIssued
+	if out.Status == snapshot.CSRApproved && len(in.Status.Certificate) > 0 {
+		out.Status = snapshot.CSRIssued
 	}
 	return out, true
 }

@@ -1,4 +1,4 @@
-package fleet
+package gather
 
 import (
 	"errors"
@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func TestACauseIsReadFromWhatTheServersSay(t *testing.T) {
@@ -24,13 +25,13 @@ func TestACauseIsReadFromWhatTheServersSay(t *testing.T) {
 	forbidden := apierrors.NewForbidden(claims, "", errors.New(`User "jane" cannot list resource "nodeclaims"`))
 	for name, c := range map[string]struct {
 		err  error
-		want Cause
+		want snapshot.Cause
 	}{
-		"RBAC":                 {forbidden, CauseForbidden},
-		"RBAC of one of two":   {fmt.Errorf("reading: %w", errors.Join(nil, forbidden)), CauseForbidden},
-		"a kind is missing":    {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "NodeClaim"}}, CauseNotInstalled},
-		"a group is missing":   {&discovery, CauseNotInstalled},
-		"Outscale's policy":    {&oapi.Error{Call: "ReadVms", Status: 403, Code: "4000"}, CauseRefused},
+		"RBAC":                 {forbidden, snapshot.CauseForbidden},
+		"RBAC of one of two":   {fmt.Errorf("reading: %w", errors.Join(nil, forbidden)), snapshot.CauseForbidden},
+		"a kind is missing":    {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "NodeClaim"}}, snapshot.CauseNotInstalled},
+		"a group is missing":   {&discovery, snapshot.CauseNotInstalled},
+		"Outscale's policy":    {&oapi.Error{Call: "ReadVms", Status: 403, Code: "4000"}, snapshot.CauseRefused},
 		"Outscale's throttle":  {&oapi.Error{Call: "ReadVms", Status: 503}, ""},
 		"nothing":              {nil, ""},
 		"a mistake of our own": {errors.New("no credentials"), ""},
@@ -58,7 +59,7 @@ func TestAnOutscaleThatIsAwayIsACause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Console(t.Context(), api, "i-12345678"); causeOf(err) != CauseNoAnswer {
+	if _, err := Console(t.Context(), api, "i-12345678"); causeOf(err) != snapshot.CauseNoAnswer {
 		t.Errorf("%q of %v", causeOf(err), err)
 	}
 }

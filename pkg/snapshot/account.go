@@ -1,4 +1,4 @@
-package fleet
+package snapshot
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ func (s *Snapshot) CheckAccount() {
 	if len(ready) == 0 {
 		return
 	}
-	named := s.namedVMs()
+	named := s.NamedVMs()
 	for _, v := range s.VMs {
 		if named[v.ID] || s.ProvenOurs(v) || s.Cluster.UID != "" && v.Tags[vm.TagClusterUID] == s.Cluster.UID {
 			return
@@ -59,8 +59,8 @@ func (s *Snapshot) readyVMs() map[string]bool {
 	return ready
 }
 
-// namedVMs are the VMs that NodeClaims and Nodes refer to.
-func (s *Snapshot) namedVMs() map[string]bool {
+// NamedVMs are the VMs that NodeClaims and Nodes refer to.
+func (s *Snapshot) NamedVMs() map[string]bool {
 	named := map[string]bool{}
 	add := func(providerID string) {
 		if id, err := utils.ParseProviderID(providerID); err == nil {

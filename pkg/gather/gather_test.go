@@ -1,4 +1,4 @@
-package fleet_test
+package gather_test
 
 import (
 	"errors"
@@ -19,8 +19,9 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
@@ -118,9 +119,9 @@ func of(value func(*corev1.Pod) string) client.IndexerFunc {
 	}
 }
 
-func (w *world) gather(t *testing.T, objects ...client.Object) *fleet.Snapshot {
+func (w *world) gather(t *testing.T, objects ...client.Object) *snapshot.Snapshot {
 	t.Helper()
-	return fleet.Gather(t.Context(), fleet.Inputs{Kube: kube(objects...).Build(), Cloud: w.api, Now: time.Now})
+	return gather.Gather(t.Context(), gather.Inputs{Kube: kube(objects...).Build(), Cloud: w.api, Now: time.Now})
 }
 
 func TestGatherJoinsWhatBelongsTogether(t *testing.T) {
@@ -129,12 +130,12 @@ func TestGatherJoinsWhatBelongsTogether(t *testing.T) {
 	id := "aws:///" + v.Subregion + "/" + v.ID
 	s := w.gather(t, kubeSystem(), controller(), nodeClass(), claim("default-7xk2p", id))
 	for source, status := range s.Sources {
-		if status.State != fleet.StateOK {
+		if status.State != snapshot.StateOK {
 			t.Errorf("%s: %+v", source, status)
 		}
 	}
 	machines := s.Machines()
-	if len(machines) != 1 || machines[0].VM == nil || machines[0].VM.ID != v.ID || machines[0].Phase() != fleet.PhaseRegistering {
+	if len(machines) != 1 || machines[0].VM == nil || machines[0].VM.ID != v.ID || machines[0].Phase() != snapshot.PhaseRegistering {
 		t.Fatalf("machines %+v", machines)
 	}
 	if machines[0].VM.EURPerHour <= 0 {
@@ -155,11 +156,11 @@ func TestGatherKeepsNoSecrets(t *testing.T) {
 	w.region.WriteConsole(v.ID, "[    1.0] [talos] token: abcdef.0123456789abcdef\n")
 	s := w.gather(t, kubeSystem(), nodeClass(), claim("default-7xk2p", "aws:///"+v.Subregion+"/"+v.ID))
 	path := filepath.Join(t.TempDir(), "bundle.json")
-	if err := fleet.Save(s, path); err != nil {
+	if err := gather.Save(s, path); err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	if err := fleet.Write(s, &text); err != nil {
+	if err := snapshot.Write(s, &text); err != nil {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{"hunter2", "0123456789abcdef", "last-applied", "v1alpha1\\n"} {
@@ -170,7 +171,7 @@ func TestGatherKeepsNoSecrets(t *testing.T) {
 	if !strings.Contains(s.Consoles[v.ID], "[talos]") {
 		t.Errorf("console %q", s.Consoles[v.ID])
 	}
-	if err := fleet.Save(s, path); err == nil {
+	if err := gather.Save(s, path); err == nil {
 		t.Error("a file that is there was overwritten")
 	}
 }
@@ -180,18 +181,18 @@ func TestSnapshotSurvivesAFile(t *testing.T) {
 	w.launch(t, "default-7xk2p")
 	s := w.gather(t, kubeSystem(), controller(), nodeClass())
 	path := filepath.Join(t.TempDir(), "bundle.json")
-	if err := fleet.Save(s, path); err != nil {
+	if err := gather.Save(s, path); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := fleet.Load(path)
+	loaded, err := gather.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := filepath.Join(t.TempDir(), "again.json")
-	if err := fleet.Save(loaded, again); err != nil {
+	if err := gather.Save(loaded, again); err != nil {
 		t.Fatal(err)
 	}
-	twice, err := fleet.Load(again)
+	twice, err := gather.Load(again)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,15 +235,15 @@ func TestClusterIsKnownByTagsWhereNoDeploymentTells(t *testing.T) {
 		t.Errorf("cluster %+v", c)
 	}
 	foreign := w.gather(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "another"}})
-	if foreign.Cluster.Name != "" || foreign.Why(fleet.SourceClusterNames) == "" {
+	if foreign.Cluster.Name != "" || foreign.Why(snapshot.SourceClusterNames) == "" {
 		t.Errorf("another cluster's VMs named this one %q", foreign.Cluster.Name)
 	}
 }
 
 func TestFlagThatContradictsTheDeploymentIsNotBelieved(t *testing.T) {
 	w := newWorld(t)
-	s := fleet.Gather(t.Context(), fleet.Inputs{Kube: kube(kubeSystem(), controller()).Build(), Cloud: w.api, Now: time.Now, ClusterName: "test"})
-	if s.Why(fleet.SourceClusterNames) == "" {
+	s := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem(), controller()).Build(), Cloud: w.api, Now: time.Now, ClusterName: "test"})
+	if s.Why(snapshot.SourceClusterNames) == "" {
 		t.Error("two names for one cluster went through")
 	}
 }
@@ -253,32 +254,32 @@ func TestCloudThatFailsIsAFactAndTheRestIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := w.gather(t, kubeSystem(), controller(), claim("default-7xk2p", ""))
-	if s.Sources[fleet.SourceVMs].State != fleet.StateFailed || s.Why(fleet.SourceNodeClaims) != "" || len(s.NodeClaims) != 1 {
+	if s.Sources[snapshot.SourceVMs].State != snapshot.StateFailed || s.Why(snapshot.SourceNodeClaims) != "" || len(s.NodeClaims) != 1 {
 		t.Errorf("sources %+v", s.Sources)
 	}
 }
 
 func TestNoCredentialsAreAFact(t *testing.T) {
-	s := fleet.Gather(t.Context(), fleet.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: errors.New("no Outscale credentials"), Now: time.Now})
-	if got := s.Why(fleet.SourceVMs); got != "vms: no Outscale credentials" {
+	s := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: errors.New("no Outscale credentials"), Now: time.Now})
+	if got := s.Why(snapshot.SourceVMs); got != "vms: no Outscale credentials" {
 		t.Errorf("why %q", got)
 	}
-	off := fleet.Gather(t.Context(), fleet.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: fleet.Skipped("--cloud=off"), Now: time.Now})
-	if off.Sources[fleet.SourceVMs].State != fleet.StateSkipped || off.Sources[fleet.SourceConsoles].State != fleet.StateSkipped {
+	off := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: gather.Skipped("--cloud=off"), Now: time.Now})
+	if off.Sources[snapshot.SourceVMs].State != snapshot.StateSkipped || off.Sources[snapshot.SourceConsoles].State != snapshot.StateSkipped {
 		t.Errorf("sources %+v", off.Sources)
 	}
 }
 
 func TestVMsAreReadBeforeNodeClaims(t *testing.T) {
 	w := newWorld(t)
-	var order []fleet.Source
-	done := make(chan fleet.Source, 64)
-	fleet.Gather(t.Context(), fleet.Inputs{Kube: kube(kubeSystem()).Build(), Cloud: w.api, Now: time.Now, Progress: func(s fleet.Source) { done <- s }})
+	var order []snapshot.Source
+	done := make(chan snapshot.Source, 64)
+	gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), Cloud: w.api, Now: time.Now, Progress: func(s snapshot.Source) { done <- s }})
 	close(done)
 	for source := range done {
 		order = append(order, source)
 	}
-	if slices.Index(order, fleet.SourceVMs) > slices.Index(order, fleet.SourceNodeClaims) {
+	if slices.Index(order, snapshot.SourceVMs) > slices.Index(order, snapshot.SourceNodeClaims) {
 		t.Errorf("order %v", order)
 	}
 }
@@ -290,12 +291,12 @@ func TestEveryTargetFindsTheMachine(t *testing.T) {
 	id := "aws:///" + v.Subregion + "/" + v.ID
 	machines := w.gather(t, kubeSystem(), controller(), claim("default-7xk2p", id), claim("default-9abcd", "")).Machines()
 	for _, target := range []string{"default-7xk2p", "default-7", v.ID, id, "osc:///x/" + v.ID, v.PrivateIP} {
-		if m, err := fleet.Find(machines, target); err != nil || m.Name() != "default-7xk2p" {
+		if m, err := snapshot.Find(machines, target); err != nil || m.Name() != "default-7xk2p" {
 			t.Errorf("%q: %v, %v", target, m.Name(), err)
 		}
 	}
 	for target, want := range map[string]string{"default-": "beginning of 2 names", "nothing": "no NodeClaim, Node or VM"} {
-		if _, err := fleet.Find(machines, target); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := snapshot.Find(machines, target); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", target, err, want)
 		}
 	}
@@ -310,7 +311,7 @@ func TestGatherKeepsWhatKarpenterSaysOfPodsInAnyNamespace(t *testing.T) {
 	}
 	s := w.gather(t, said("karpenters", "Pod", "FailedScheduling", "karpenter"), said("schedulers", "Pod", "FailedScheduling", "default-scheduler"),
 		said("other", "Pod", "Pulled", "karpenter"))
-	if len(s.Events) != 1 || s.Events[0].Name != "karpenters" || s.Sources[fleet.SourceEvents].State != fleet.StateOK {
-		t.Errorf("events %v, source %+v", s.Events, s.Sources[fleet.SourceEvents])
+	if len(s.Events) != 1 || s.Events[0].Name != "karpenters" || s.Sources[snapshot.SourceEvents].State != snapshot.StateOK {
+		t.Errorf("events %v, source %+v", s.Events, s.Sources[snapshot.SourceEvents])
 	}
 }

@@ -1,4 +1,4 @@
-package fleet
+package gather
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	karpevents "sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // kubePage is the size of a page of the API server.
@@ -27,48 +28,48 @@ const karpenterName = "karpenter"
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // kubeSources are the reads of the API server that depend on no other.
-func (g *gathering) kubeSources() map[Source]func(context.Context) (int, error) {
-	return map[Source]func(context.Context) (int, error){
-		SourceNodeClaims: func(ctx context.Context) (int, error) {
+func (g *gathering) kubeSources() map[snapshot.Source]func(context.Context) (int, error) {
+	return map[snapshot.Source]func(context.Context) (int, error){
+		snapshot.SourceNodeClaims: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &karpv1.NodeClaimList{}, func(l *karpv1.NodeClaimList) {
 				g.s.NodeClaims = append(g.s.NodeClaims, trimmed(l.Items, func(c *karpv1.NodeClaim) { trimMeta(&c.ObjectMeta) })...)
 			})
 		},
-		SourceNodes: func(ctx context.Context) (int, error) {
+		snapshot.SourceNodes: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &corev1.NodeList{}, func(l *corev1.NodeList) {
 				g.s.Nodes = append(g.s.Nodes, trimmed(l.Items, trimNode)...)
 			})
 		},
-		SourceNodePools: func(ctx context.Context) (int, error) {
+		snapshot.SourceNodePools: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &karpv1.NodePoolList{}, func(l *karpv1.NodePoolList) {
 				g.s.NodePools = append(g.s.NodePools, trimmed(l.Items, func(p *karpv1.NodePool) { trimMeta(&p.ObjectMeta) })...)
 			})
 		},
-		SourceNodeClasses: func(ctx context.Context) (int, error) {
+		snapshot.SourceNodeClasses: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &v1alpha1.OutscaleNodeClassList{}, func(l *v1alpha1.OutscaleNodeClassList) {
 				g.s.NodeClasses = append(g.s.NodeClasses, trimmed(l.Items, trimNodeClass)...)
 			})
 		},
-		SourceEvents: g.readEvents,
-		SourceBudgets: func(ctx context.Context) (int, error) {
+		snapshot.SourceEvents: g.readEvents,
+		snapshot.SourceBudgets: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &policyv1.PodDisruptionBudgetList{}, func(l *policyv1.PodDisruptionBudgetList) {
 				g.s.Budgets = append(g.s.Budgets, trimmed(l.Items, func(b *policyv1.PodDisruptionBudget) { trimMeta(&b.ObjectMeta) })...)
 			})
 		},
-		SourceAttachments: func(ctx context.Context) (int, error) {
+		snapshot.SourceAttachments: func(ctx context.Context) (int, error) {
 			return list(ctx, g.Kube, &storagev1.VolumeAttachmentList{}, func(l *storagev1.VolumeAttachmentList) {
 				g.s.Attachments = append(g.s.Attachments, trimmed(l.Items, trimAttachment)...)
 			})
 		},
-		SourceClusterUID: func(ctx context.Context) (int, error) {
+		snapshot.SourceClusterUID: func(ctx context.Context) (int, error) {
 			var namespace corev1.Namespace
 			err := g.Kube.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, &namespace)
 			g.s.Cluster.UID = string(namespace.UID)
 			return 1, err
 		},
-		SourceController: g.readController,
-		SourceCSRs:       g.readCSRs,
-		SourceCCM:        g.readCCM,
+		snapshot.SourceController: g.readController,
+		snapshot.SourceCSRs:       g.readCSRs,
+		snapshot.SourceCCM:        g.readCCM,
 	}
 }
 
@@ -124,14 +125,9 @@ func trimAttachment(attachment *storagev1.VolumeAttachment) {
 	attachment.Status.AttachmentMetadata = nil
 }
 
-// trimPod keeps who the pod is, where and since when it runs, and what a drain goes by; nothing of what it runs.
 func trimPod(pod *corev1.Pod) {
 	trimMeta(&pod.ObjectMeta)
-	pod.Spec = corev1.PodSpec{
-		NodeName: pod.Spec.NodeName, Tolerations: pod.Spec.Tolerations,
-		TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
-	}
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, StartTime: pod.Status.StartTime}
+	snapshot.TrimPod(pod)
 }
 
 // readEvents reads what is said of Karpenter's objects, and of the pods that it cannot place.
@@ -164,7 +160,7 @@ func irrelevant(event corev1.Event) bool {
 // readPodsOf reads the pending pods, and those of nodes that drain.
 func (g *gathering) readPodsOf(ctx context.Context, nodes []string) {
 	take := func(l *corev1.PodList) { g.s.Pods = append(g.s.Pods, trimmed(l.Items, trimPod)...) }
-	g.read(ctx, SourcePods, func(ctx context.Context) (int, error) {
+	g.read(ctx, snapshot.SourcePods, func(ctx context.Context) (int, error) {
 		if _, err := list(ctx, g.Kube, &corev1.PodList{}, take, client.MatchingFields{"status.phase": string(corev1.PodPending)}); err != nil {
 			return 0, err
 		}
