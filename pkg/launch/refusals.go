@@ -47,6 +47,8 @@ func verdicts() []verdict {
 		{kind: oapi.IsUnknownVMType, reason: ledger.UnknownType, blame: typeAnywhere, answer: nextCandidate},
 		{kind: oapi.IsSubnetFull, reason: ledger.SubnetFull, blame: subnetOf, event: subnetFull, answer: nextCandidate},
 		{kind: isMissingSubnet, reason: ledger.SubnetNotFound, blame: subnetOf, answer: nextCandidate},
+		// Not the account's: a class with smaller volumes, or fewer, may still have room.
+		{kind: oapi.IsVolumeQuota, reason: ledger.QuotaExceeded, blame: classOf, event: volumeQuota, answer: classNotReady},
 		{kind: oapi.IsQuota, note: (*attempt).quotaReached, answer: nextCandidate},
 		{kind: isGone, answer: insufficientCapacity},
 		{kind: oapi.IsConflict, answer: createError},
@@ -77,6 +79,10 @@ func classOf(l availability.Launch) availability.Blame {
 
 func subnetFull(l availability.Launch, _ error) (text, about string) {
 	return fmt.Sprintf("subnet %s has no free address", l.Subnet), l.Subnet
+}
+
+func volumeQuota(_ availability.Launch, err error) (text, about string) {
+	return "the quota of volumes is reached: delete volumes that nothing uses, or ask Outscale for more: " + oapi.Summary(err), oapi.Code(err)
 }
 
 func launchRefused(_ availability.Launch, err error) (text, about string) {
