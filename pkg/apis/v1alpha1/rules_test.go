@@ -56,6 +56,7 @@ func TestAPIServerKeepsTheRules(t *testing.T) {
 			t.Errorf("%q: the good object: %v", r.message, err)
 		}
 	}
+	t.Run("examples", func(t *testing.T) { testExamples(t, kube) })
 	t.Run("defaults", func(t *testing.T) { testDefaults(t, kube) })
 	t.Run("status", func(t *testing.T) { testStatus(t, kube) })
 }
