@@ -25,6 +25,8 @@ import (
 type Options struct {
 	// Scenario names what is wrong in this world; see Scenarios.
 	Scenario string
+	// Faults names what goes wrong between StartFaults and EndFaults; see FaultSets.
+	Faults string
 	// BootDelay is the time from power on of a VM until Talos reads its user data.
 	BootDelay time.Duration
 	// ReadyDelay is the time from the creation of a Node until it is Ready; half a second if zero. A real node takes some 25 s.
@@ -77,6 +79,7 @@ type Sandbox struct {
 
 	options    Options
 	scenario   scenario
+	faults     []oapitest.Fault
 	binary     string // the controller that runs, or runs next
 	upgrade    string // the controller of this tree
 	trustd     trustd
@@ -147,6 +150,10 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	faults, err := findFaults(options.Faults)
+	if err != nil {
+		return nil, err
+	}
 	if chosen.options != nil {
 		chosen.options(&options)
 	}
@@ -164,7 +171,7 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now(), ports: drawn}, nil
+	return &Sandbox{Dir: dir, options: options, scenario: chosen, faults: faults, Begin: time.Now(), ports: drawn}, nil
 }
 
 func (s *Sandbox) startControlPlane(ctx context.Context) error {
