@@ -20,8 +20,8 @@ type faultSet struct {
 func faultSets() map[string]faultSet {
 	return map[string]faultSet{
 		"storm": {story: "throttles, lost answers, failures and stripped tags", faults: []oapitest.Fault{
-			// One launch loses all its answers: the controller gives up its six attempts, and adopts the VM later.
-			{Call: "CreateVms", Kind: oapitest.FaultLostReply, Times: 6},
+			// The first three launches lose the answers of all their six attempts: the controller gives up, and adopts the VMs.
+			{Call: "CreateVms", Kind: oapitest.FaultLostReply, Times: 18},
 			{Call: "CreateVms", Kind: oapitest.FaultErrorAfter, Probability: 0.2},
 			{Call: "CreateVms", Kind: oapitest.FaultTagsStripped, Probability: 0.5},
 			{Call: "CreateTags", Kind: oapitest.FaultTagsStripped, Probability: 0.3},

@@ -21,6 +21,9 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
+// stopPatience is how long the controller may take to end.
+const stopPatience = 15 * time.Second
+
 // Options choose the cluster; the zero value is the default scenario.
 type Options struct {
 	// Scenario names what is wrong in this world; see Scenarios.
@@ -53,6 +56,8 @@ type Options struct {
 	WithoutController bool
 	// Chart installs the Helm chart and runs the controller as its ServiceAccount, with the environment that it renders.
 	Chart bool
+	// ChartValues are set in the chart, as key=value.
+	ChartValues []string
 	// ControllerEnv is added to the controller's environment, as KEY=value.
 	ControllerEnv []string
 	// PreviousController is the program that runs until Upgrade, in place of the controller of this tree.
@@ -189,7 +194,7 @@ func (s *Sandbox) startControlPlane(ctx context.Context) error {
 // Stop ends everything, the controller first, and removes the directory.
 func (s *Sandbox) Stop() {
 	if p := s.process(); p != nil {
-		p.Stop(15 * time.Second)
+		p.Stop(stopPatience)
 	}
 	s.cancel()
 	if s.server != nil {
