@@ -1,10 +1,14 @@
-package bootlog
+package kube
+
+import (
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
+)
 
 // kubeletConfigSignatures are those of what Talos refuses to give the kubelet.
-func kubeletConfigSignatures() []Signature {
-	return []Signature{
+func kubeletConfigSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "kubelet.config", Severity: Fatal, Blocks: kubelet,
+			ID: "kubelet.config", Severity: signature.Fatal, Blocks: signature.Kubelet,
 			Line:  `k8s\.KubeletSpecController.*strict decoding error: unknown field \\?"(?P<field>[^"\\]+)`,
 			Means: "the kubelet does not know the field ${field} of machine.kubelet.extraConfig",
 			Do: "remove or correct ${field}: look in spec.talos.patches of the OutscaleNodeClass, then in the " +
@@ -14,7 +18,7 @@ func kubeletConfigSignatures() []Signature {
 				`unmarshalling extra kubelet configuration: strict decoding error: unknown field \"maxPodz\""}`,
 		},
 		{
-			ID: "kubelet.arg", Severity: Fatal, Blocks: kubelet,
+			ID: "kubelet.arg", Severity: signature.Fatal, Blocks: signature.Kubelet,
 			Line:  `extra arg \\?"(?P<flag>[^"\\]+)\\?" is not allowed`,
 			Means: "Talos does not allow the kubelet flag --${flag}",
 			Do: "remove ${flag} in machine.kubelet.extraArgs: look in spec.talos.patches of the " +
@@ -24,7 +28,7 @@ func kubeletConfigSignatures() []Signature {
 				`\"config\" is not allowed to be overridden"}`,
 		},
 		{
-			ID: "kubelet.nodeip", Severity: Fatal, Blocks: kubelet,
+			ID: "kubelet.nodeip", Severity: signature.Fatal, Blocks: signature.Kubelet,
 			Line:  `no suitable node IP found`,
 			Means: "no address of the machine may be the node IP",
 			Do:    "nodeIP.validSubnets leaves out the subnet, or the Net overlaps the pod or service network",
@@ -32,7 +36,7 @@ func kubeletConfigSignatures() []Signature {
 				`pod/service subnets are set up correctly {"controller": "k8s.NodeIPController"}`,
 		},
 		{
-			ID: "kubelet.multinic", Severity: Note,
+			ID: "kubelet.multinic", Severity: signature.Note,
 			Line:  `node IP skipped, .*"address": "([^"]+)"`,
 			Means: "several addresses: the first is the node IP",
 			Do:    "set machine.kubelet.nodeIP.validSubnets",
@@ -40,9 +44,9 @@ func kubeletConfigSignatures() []Signature {
 				`{"controller": "k8s.NodeIPController", "address": "10.0.2.20"}`,
 		},
 		{
-			ID: "image.pull", Severity: Error, Blocks: kubelet,
+			ID: "image.pull", Severity: signature.Error, Blocks: signature.Kubelet,
 			Line:      `retrying error: failed to pull image "([^"]+)": (.+)`,
-			NoteAfter: kubelet,
+			NoteAfter: signature.Kubelet,
 			Means:     "an image cannot be pulled; Talos retries for 20 minutes",
 			Do:        "look at the way out of the subnet (NAT), or set a RegistryMirrorConfig",
 			Sample: `[talos] retrying error: failed to pull image "ghcr.io/siderolabs/kubelet:v1.35.4": failed ` +
@@ -52,10 +56,10 @@ func kubeletConfigSignatures() []Signature {
 }
 
 // kubeletFlagSignatures are those of flags that the kubelet does not take. They come before what every crash prints.
-func kubeletFlagSignatures() []Signature {
-	return []Signature{
+func kubeletFlagSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "kubelet.flag", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.flag", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line:  `service\[kubelet\].*unknown flag: (?P<flag>--[\w.-]+)`,
 			Means: "the kubelet does not know the flag ${flag}",
 			Do: "remove ${flag} in machine.kubelet.extraArgs: look in spec.talos.patches of the " +
@@ -65,7 +69,7 @@ func kubeletFlagSignatures() []Signature {
 				`\"command failed\" err=\"failed to parse kubelet flag: unknown flag: --max-podz\"")`,
 		},
 		{
-			ID: "kubelet.taint", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.taint", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line:  `service\[kubelet\].*invalid taint spec: (?P<taint>[^"\\, ]+)`,
 			Means: "the kubelet cannot read the taint ${taint}",
 			Do: "a taint is KEY=VALUE:EFFECT: take it out of register-with-taints in machine.kubelet.extraArgs " +
@@ -77,7 +81,7 @@ func kubeletFlagSignatures() []Signature {
 				`for \\\"--register-with-taints\\\" flag: invalid taint spec: dedicated=db\"")`,
 		},
 		{
-			ID: "kubelet.taintpart", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.taintpart", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line:  `service\[kubelet\].*invalid taint (?P<part>key|value|effect): (?P<value>[^"\\, ]+)`,
 			Means: "the kubelet refuses a taint: ${value} is no ${part} of a taint",
 			Do: "correct registerWithTaints in machine.kubelet.extraConfig, or register-with-taints in extraArgs " +
@@ -89,7 +93,7 @@ func kubeletFlagSignatures() []Signature {
 				`Never, unsupported taint effect, path: /etc/kubernetes/kubelet.yaml\"")`,
 		},
 		{
-			ID: "kubelet.value", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.value", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line: `service\[kubelet\].*invalid argument \\*"(?P<value>[^"\\]*)\\*" for \\*"(?:-\w, ` +
 				`)?(?P<flag>--[\w.-]+)`,
 			Means: "the kubelet cannot read ${value} as the value of ${flag}",
@@ -104,10 +108,10 @@ func kubeletFlagSignatures() []Signature {
 }
 
 // kubeletLabelSignatures are those of feature gates and labels that the kubelet does not take.
-func kubeletLabelSignatures() []Signature {
-	return []Signature{
+func kubeletLabelSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "kubelet.gate", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.gate", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line:  `service\[kubelet\].*unrecognized feature gate: (?P<gate>\w+)`,
 			Means: "the kubelet does not know the feature gate ${gate}",
 			Do: "remove ${gate} from featureGates of machine.kubelet.extraConfig, or from feature-gates of " +
@@ -118,7 +122,7 @@ func kubeletLabelSignatures() []Signature {
 				`unrecognized feature gate: Nope\"")`,
 		},
 		{
-			ID: "kubelet.labels", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.labels", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line: `unknown 'kubernetes\.io' or 'k8s\.io' labels specified with --node-labels: ` +
 				`\[(?P<label>[^\]]+)\]|--node-labels in the 'kubernetes\.io' namespace must begin with an ` +
 				`allowed prefix`,
@@ -132,7 +136,7 @@ func kubeletLabelSignatures() []Signature {
 				`labels specified with --node-labels: [app.kubernetes.io/name]\"")`,
 		},
 		{
-			ID: "kubelet.labelform", Severity: Fatal, Blocks: healthy,
+			ID: "kubelet.labelform", Severity: signature.Fatal, Blocks: signature.Healthy,
 			Line:  `service\[kubelet\].*invalid node labels: '(?P<label>[^']+)'`,
 			Means: "the kubelet cannot read the label ${label}",
 			Do: "correct ${label} of node-labels in machine.kubelet.extraArgs: look in spec.talos.patches of the " +
@@ -146,10 +150,10 @@ func kubeletLabelSignatures() []Signature {
 }
 
 // kubeletSignatures are those of the life of the kubelet. A refused token comes before what every crash prints.
-func kubeletSignatures() []Signature {
-	return []Signature{
+func kubeletSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "join.token", Severity: Fatal, Blocks: ready,
+			ID: "join.token", Severity: signature.Fatal, Blocks: signature.Ready,
 			Line: `No valid client certificate is found and the server is responsive|since a valid client cert ` +
 				`was found and the server is responsive|cannot create certificate signing request: Unauthorized`,
 			Means: "the bootstrap token is refused or expired, or no controller approves the certificate; the " +
@@ -162,14 +166,14 @@ func kubeletSignatures() []Signature {
 				`is found and the server is responsive, exiting\"")`,
 		},
 		{
-			ID: "kubelet.prestage", Severity: Fatal, Blocks: kubelet, Explains: general,
+			ID: "kubelet.prestage", Severity: signature.Fatal, Blocks: signature.Kubelet, Explains: signature.General,
 			Line:   `service\[kubelet\]\(Failed\): (.+)`,
 			Means:  "Talos gave up the kubelet",
 			Do:     "the lines before say why",
 			Sample: `[talos] service[kubelet](Failed): Failed to run pre stage: 1 error occurred`,
 		},
 		{
-			ID: "kubelet.crash", Severity: Fatal, Blocks: ready, Explains: general,
+			ID: "kubelet.crash", Severity: signature.Fatal, Blocks: signature.Ready, Explains: signature.General,
 			Line: `service\[kubelet\]\(Waiting\): Error running Containerd\(kubelet\), going to restart forever: ` +
 				`(.+)`,
 			Recovers: `service\[kubelet\]\(Running\): Health check successful`,
@@ -181,22 +185,22 @@ func kubeletSignatures() []Signature {
 				`some missing paths\"")`,
 		},
 		{
-			ID: "kubelet.run", Severity: Info,
+			ID: "kubelet.run", Severity: signature.Info,
 			Line:   `service\[kubelet\]\(Running\): Started task kubelet`,
 			Means:  "the kubelet started",
 			Sample: `[talos] service[kubelet](Running): Started task kubelet (PID 2011) for container kubelet`,
 		},
 		{
-			ID: "kubelet.ok", Severity: Info,
+			ID: "kubelet.ok", Severity: signature.Info,
 			Line:   `service\[kubelet\]\(Running\): Health check successful`,
 			Means:  "the kubelet is healthy, which does not mean that the node is registered",
 			Sample: `[talos] service[kubelet](Running): Health check successful`,
 		},
 		{
-			ID: "kubelet.sick", Severity: Error, Blocks: healthy, Explains: consequence,
+			ID: "kubelet.sick", Severity: signature.Error, Blocks: signature.Healthy, Explains: signature.Consequence,
 			Line:       `service\[(?P<service>kubelet|cri|containerd|apid)\]\(Running\): Health check failed: (.+)`,
 			Ends:       `service\[(kubelet|cri|containerd|apid)\]\(Running\): Health check successful`,
-			NoteBefore: healthy,
+			NoteBefore: signature.Healthy,
 			Means:      "the service ${service} is not healthy",
 			Do:         "the lines before say why",
 			Sample: `[talos] service[kubelet](Running): Health check failed: Get ` +
@@ -206,10 +210,10 @@ func kubeletSignatures() []Signature {
 }
 
 // diagnosticSignatures are those of what Talos finds out about itself.
-func diagnosticSignatures() []Signature {
-	return []Signature{
+func diagnosticSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "diag.overlap", Severity: Fatal, Blocks: ready,
+			ID: "diag.overlap", Severity: signature.Fatal, Blocks: signature.Ready,
 			Line:  `(?:new diagnostic|diagnostic still active) .*"id": "address-overlap"`,
 			Ends:  `diagnostic resolved .*"id": "address-overlap"`,
 			Stays: true,
@@ -219,7 +223,7 @@ func diagnosticSignatures() []Signature {
 				`"address-overlap", "message": "host and Kubernetes pod/service CIDR addresses overlap"}`,
 		},
 		{
-			ID: "diag.csr", Severity: Warning,
+			ID: "diag.csr", Severity: signature.Warning,
 			Line:  `(?:new diagnostic|diagnostic still active) .*"id": "kubelet-csr"`,
 			Ends:  `diagnostic resolved .*"id": "kubelet-csr"`,
 			Stays: true,

@@ -1,12 +1,16 @@
-package bootlog
+package kube
 
-import "time"
+import (
+	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
+)
 
 // nodeSignatures are those of the Node.
-func nodeSignatures() []Signature {
-	return []Signature{
+func nodeSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "node.taints", Severity: Error,
+			ID: "node.taints", Severity: signature.Error,
 			Line:  `k8s\.NodeApplyController.*is not allowed to modify taints`,
 			Stays: true,
 			Means: "machine.nodeTaints is forbidden for workers, and takes nodeLabels and nodeAnnotations with it",
@@ -17,7 +21,7 @@ func nodeSignatures() []Signature {
 				`\"a\" is not allowed to modify taints"}`,
 		},
 		{
-			ID: "node.labels", Severity: Error,
+			ID: "node.labels", Severity: signature.Error,
 			Line:  `k8s\.NodeApplyController.*is not allowed to modify labels: (?P<label>[^\\"]+)`,
 			Stays: true,
 			Means: "a node may not set the label ${label} on itself, and machine.nodeLabels has it",
@@ -29,7 +33,7 @@ func nodeSignatures() []Signature {
 				`not allowed to modify labels: node-role.kubernetes.io/worker"}`,
 		},
 		{
-			ID: "node.labelset", Severity: Error, Blocks: ready,
+			ID: "node.labelset", Severity: signature.Error, Blocks: signature.Ready,
 			Line:  `is not allowed to set the following labels: (?P<label>[^\\"]+)`,
 			Means: "the API server refuses the Node: a kubelet may not set the label ${label}",
 			Do: "remove ${label} from node-labels in machine.kubelet.extraArgs (spec.talos.patches of the " +
@@ -40,7 +44,7 @@ func nodeSignatures() []Signature {
 				`node-restriction.kubernetes.io/team"}`,
 		},
 		{
-			ID: "node.absent", Severity: Warning, Blocks: ready,
+			ID: "node.absent", Severity: signature.Warning, Blocks: signature.Ready,
 			Line:  `k8s\.NodeApplyController.*error getting node: nodes \\?"([^"\\]+)\\?" not found`,
 			Lasts: time.Minute,
 			Means: "there is no Node: not yet registered, or deleted",
@@ -52,12 +56,12 @@ func nodeSignatures() []Signature {
 }
 
 // reachSignatures are those of the way to the control plane.
-func reachSignatures() []Signature {
-	return []Signature{
+func reachSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "k8s.endpoint", Severity: Error, Blocks: ready,
+			ID: "k8s.endpoint", Severity: signature.Error, Blocks: signature.Ready,
 			Line:      `k8s\.StaticEndpointController.*error resolving \\?"([^"\\]+)\\?"`,
-			NoteAfter: ready,
+			NoteAfter: signature.Ready,
 			Means:     "the name of the control plane does not resolve",
 			Do:        "look at DNS for the host in cluster.controlPlane.endpoint of the worker config",
 			Sample: `[talos] controller failed {"component": "controller-runtime", "controller": ` +
@@ -65,10 +69,10 @@ func reachSignatures() []Signature {
 				`nowhere.example: no such host"}`,
 		},
 		{
-			ID: "trustd.net", Severity: Error, Blocks: services,
+			ID: "trustd.net", Severity: signature.Error, Blocks: signature.Services,
 			Line: `failed to sign API server CSR: .*(connection refused|i/o timeout|DeadlineExceeded|no route to ` +
 				`host|no children to pick from)`,
-			NoteAfter: services,
+			NoteAfter: signature.Services,
 			Means: "no way to port 50001 of the control plane; apid never starts and the node reboots after 70 " +
 				"minutes",
 			Do: "open TCP 50001 from the security group of the nodes to that of the control plane",
@@ -77,7 +81,7 @@ func reachSignatures() []Signature {
 				`desc = dial tcp 10.0.1.10:50001: connect: connection refused"}`,
 		},
 		{
-			ID: "apid.certs", Severity: Note, Blocks: services, Explains: consequence,
+			ID: "apid.certs", Severity: signature.Note, Blocks: signature.Services, Explains: signature.Consequence,
 			Line:   `service\[apid\]\(Waiting\): Waiting for .*api certificates`,
 			Means:  "apid waits for its certificate",
 			Do:     "look for the error of trustd; the kubelet does not wait for it",
@@ -87,10 +91,10 @@ func reachSignatures() []Signature {
 }
 
 // joinSignatures are those of the way to the API server.
-func joinSignatures() []Signature {
-	return []Signature{
+func joinSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "join.401", Severity: Error, Blocks: ready,
+			ID: "join.401", Severity: signature.Error, Blocks: signature.Ready,
 			Line:  `(?:kubernetes endpoint watch error|node watch error|error_count).*Unauthorized`,
 			Means: "the API server does not know the certificate of the kubelet",
 			Do:    "cluster.ca of the worker config is that of another cluster: write the Secret anew",
@@ -98,7 +102,7 @@ func joinSignatures() []Signature {
 				`"k8s.EndpointController", "error": "failed to list *v1.EndpointSlice: Unauthorized"}`,
 		},
 		{
-			ID: "join.x509", Severity: Error, Blocks: ready,
+			ID: "join.x509", Severity: signature.Error, Blocks: signature.Ready,
 			Line:  `(?:kubernetes endpoint watch error|node watch error).*x509: ([^"\\]+)`,
 			Means: "the API server does not have a certificate of cluster.ca",
 			Do: "cluster.ca or cluster.controlPlane.endpoint of the worker config is that of another cluster: " +
@@ -109,10 +113,10 @@ func joinSignatures() []Signature {
 				`unknown authority"}`,
 		},
 		{
-			ID: "join.net", Severity: Error, Blocks: ready,
+			ID: "join.net", Severity: signature.Error, Blocks: signature.Ready,
 			Line: `(?:kubernetes endpoint watch error|node watch error).*(?P<why>connection refused|i/o ` +
 				`timeout|no route to host|network is unreachable|context deadline exceeded)`,
-			NoteAfter: ready,
+			NoteAfter: signature.Ready,
 			Means:     "the API server does not answer: ${why}",
 			Do: "compare cluster.controlPlane.endpoint of the worker config with the control plane; open TCP " +
 				"6443 from the security group of the nodes to that of the control plane, and look at the route " +
@@ -123,7 +127,7 @@ func joinSignatures() []Signature {
 				`to host"}`,
 		},
 		{
-			ID: "join.rename", Severity: Warning,
+			ID: "join.rename", Severity: signature.Warning,
 			Line: `kubelet client certificate does not match expected nodename, removing .*"expected": ` +
 				`"system:node:([^"]+)"`,
 			Means: "the node name changed between two boots: there is a second Node",
@@ -133,7 +137,7 @@ func joinSignatures() []Signature {
 				`"system:node:old"}`,
 		},
 		{
-			ID: "join.noca", Severity: Fatal, Blocks: kubelet,
+			ID: "join.noca", Severity: signature.Fatal, Blocks: signature.Kubelet,
 			Line:  `missing accepted Kubernetes CAs`,
 			Means: "the machine config has no Kubernetes CA: the kubelet never starts",
 			Do:    "set cluster.ca in the worker config to the CA of the cluster (ConfigMap kube-root-ca.crt)",
@@ -144,10 +148,10 @@ func joinSignatures() []Signature {
 }
 
 // endSignatures are those of the end of a boot.
-func endSignatures() []Signature {
-	return []Signature{
+func endSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "boot.services", Severity: Error, Blocks: services, Explains: general,
+			ID: "boot.services", Severity: signature.Error, Blocks: signature.Services, Explains: signature.General,
 			Line:  `task startAllServices \(1/1\): (?P<services>service .* to be "up".*)`,
 			Lasts: time.Minute,
 			Means: "Talos waits for ${services}, and reboots the machine 70 minutes after its boot",
@@ -157,33 +161,33 @@ func endSignatures() []Signature {
 			Sample: `[talos] task startAllServices (1/1): service "apid" to be "up", service "kubelet" to be "up"`,
 		},
 		{
-			ID: "boot.done", Severity: Info,
+			ID: "boot.done", Severity: signature.Info,
 			Line:   `\[talos\] boot sequence: done`,
 			Means:  "all services are healthy",
 			Sample: `[talos] boot sequence: done: 41.2s`,
 		},
 		{
-			ID: "boot.ready", Severity: Info,
+			ID: "boot.ready", Severity: signature.Info,
 			Line:   `machine is running and ready`,
 			Means:  "Talos sees the Node Ready",
 			Sample: `[talos] machine is running and ready {"controller": "runtime.MachineStatusController"}`,
 		},
 		{
-			ID: "boot.failed", Severity: Fatal, Blocks: services, Explains: consequence,
+			ID: "boot.failed", Severity: signature.Fatal, Blocks: signature.Services, Explains: signature.Consequence,
 			Line:   `\[talos\] (\w+) sequence: failed`,
 			Means:  "a sequence failed and the machine reboots",
 			Do:     "the task before says why",
 			Sample: `[talos] boot sequence: failed`,
 		},
 		{
-			ID: "boot.task", Severity: Error, Blocks: services, Explains: consequence,
+			ID: "boot.task", Severity: signature.Error, Blocks: signature.Services, Explains: signature.Consequence,
 			Line:   `task (\w+) \(\d+/\d+\): failed: (.+)`,
 			Means:  "a task of a sequence failed",
 			Do:     "the reason is in the line",
 			Sample: `[talos] task startAllServices (1/1): failed: context deadline exceeded`,
 		},
 		{
-			ID: "boot.reboot", Severity: Fatal, Blocks: services, Explains: consequence,
+			ID: "boot.reboot", Severity: signature.Fatal, Blocks: signature.Services, Explains: signature.Consequence,
 			Line:   `\[talos\](?: \[initramfs\])? rebooting in (\d+) seconds`,
 			Means:  "the machine reboots because it failed",
 			Do:     "the first error says why; a new NodeClaim fails in the same way",
@@ -193,29 +197,29 @@ func endSignatures() []Signature {
 }
 
 // stopSignatures are those of the end of a machine.
-func stopSignatures() []Signature {
-	return []Signature{
+func stopSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "stop.acpi", Severity: Info,
+			ID: "stop.acpi", Severity: signature.Info,
 			Line:   `shutdown via ACPI received`,
 			Means:  "the cloud asked the machine to stop",
 			Sample: `[talos] shutdown via ACPI received`,
 		},
 		{
-			ID: "stop.kubelet", Severity: Info,
+			ID: "stop.kubelet", Severity: signature.Info,
 			Line:   `shutting down kubelet gracefully`,
 			Means:  "the kubelet ends its pods",
 			Sample: `[talos] task stopAllPods (1/1): shutting down kubelet gracefully`,
 		},
 		{
-			ID: "stop.inhibit", Severity: Note,
+			ID: "stop.inhibit", Severity: signature.Note,
 			Line:   `failed waiting for inhibit shutdown lock: (.+)`,
 			Means:  "the kubelet did not end its pods in time",
 			Do:     "pods with a long grace period",
 			Sample: `[talos] failed waiting for inhibit shutdown lock: context deadline exceeded`,
 		},
 		{
-			ID: "stop.off", Severity: Info,
+			ID: "stop.off", Severity: signature.Info,
 			Line:   `reboot: (Power down|Restarting system|System halted)`,
 			Means:  "the machine switched itself off or restarted",
 			Do:     "somebody stopped the VM, or its guest did: a stopped VM stays, start it or delete its NodeClaim",

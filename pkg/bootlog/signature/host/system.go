@@ -1,12 +1,16 @@
-package bootlog
+package host
+
+import (
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
+)
 
 // clockSignatures are those of the clock.
-func clockSignatures() []Signature {
-	return []Signature{
+func clockSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "time.query", Severity: Error, Blocks: clock,
+			ID: "time.query", Severity: signature.Error, Blocks: signature.Clock,
 			Line:      `time query error (?:with server "([^"]+)"|.*"server": "([^"]+)")`,
-			NoteAfter: clock,
+			NoteAfter: signature.Clock,
 			Means:     "the NTP server does not answer",
 			Do: "kubelet and apid wait until the clock is in sync: open UDP 123 to the internet, or name servers " +
 				"that the subnet reaches in a TimeSyncConfig",
@@ -14,9 +18,9 @@ func clockSignatures() []Signature {
 				`"time.SyncController", "server": "169.254.169.123", "error": "i/o timeout"}`,
 		},
 		{
-			ID: "time.dns", Severity: Error, Blocks: clock,
+			ID: "time.dns", Severity: signature.Error, Blocks: signature.Clock,
 			Line:      `failed looking up (?:"([^"]+)"|server), ignored`,
-			NoteAfter: clock,
+			NoteAfter: signature.Clock,
 			Means:     "the name of the NTP server does not resolve",
 			Do:        "look at DNS and the way out of the subnet",
 			Sample: `[talos] failed looking up "time.cloudflare.com", ignored {"component": ` +
@@ -24,16 +28,16 @@ func clockSignatures() []Signature {
 				`time.cloudflare.com: no such host"}`,
 		},
 		{
-			ID: "time.ok", Severity: Info,
+			ID: "time.ok", Severity: signature.Info,
 			Line:  `adjusting time \((slew|jump)\) by (\S+) via (\S+)`,
 			Means: "the clock is in sync",
 			Sample: `[talos] adjusting time (slew) by 1.52ms via 169.254.169.123, state TIME_OK, status STA_NANO ` +
 				`{"component": "controller-runtime", "controller": "time.SyncController"}`,
 		},
 		{
-			ID: "time.wait", Severity: Error, Blocks: clock, Explains: consequence,
+			ID: "time.wait", Severity: signature.Error, Blocks: signature.Clock, Explains: signature.Consequence,
 			Line:      `service\[(kubelet|apid)\]\(Waiting\): Waiting for .*time sync`,
-			NoteAfter: clock,
+			NoteAfter: signature.Clock,
 			Means:     "a service waits for the clock",
 			Do:        "look for the error of the NTP server",
 			Sample:    `[talos] service[kubelet](Waiting): Waiting for service "cri" to be "up", time sync, network`,
@@ -42,24 +46,24 @@ func clockSignatures() []Signature {
 }
 
 // diskSignatures are those of the disk.
-func diskSignatures() []Signature {
-	return []Signature{
+func diskSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "disk.small", Severity: Warning,
+			ID: "disk.small", Severity: signature.Warning,
 			Line:   `WARNING: disk size is less than recommended`,
 			Means:  "the system disk has less than 6 GiB for data",
 			Do:     "raise the size of the root volume in the OutscaleNodeClass",
 			Sample: `[talos] task diskSizeCheck (1/1): WARNING: disk size is less than recommended`,
 		},
 		{
-			ID: "disk.wait", Severity: Error, Blocks: disk,
+			ID: "disk.wait", Severity: signature.Error, Blocks: signature.Disk,
 			Line:   `phase diskSizeCheck \(\d+/\d+\): 1 tasks\(s\)\s*$`,
 			Means:  "the system disk was not found",
 			Do:     "look at the root device of the OMI and the block device mappings of the OutscaleNodeClass",
 			Sample: `[talos] phase diskSizeCheck (7/21): 1 tasks(s)`,
 		},
 		{
-			ID: "disk.space", Severity: Fatal, Blocks: kubelet,
+			ID: "disk.space", Severity: signature.Fatal, Blocks: signature.Kubelet,
 			Line: `volume status .*"volume": "(?P<volume>[^"]+)", "phase": "\w+ -> failed".*[1-9]\d* have not ` +
 				`enough space`,
 			Ends:  `volume status .*"volume": "([^"]+)", "phase": "\w+ -> (?:located|provisioned|prepared|ready)"`,
@@ -72,7 +76,7 @@ func diskSignatures() []Signature {
 				`format, 0 have other issues"}`,
 		},
 		{
-			ID: "disk.volume", Severity: Error, Blocks: kubelet,
+			ID: "disk.volume", Severity: signature.Error, Blocks: signature.Kubelet,
 			Line:  `volume status .*"volume": "(?P<volume>[^"]+)", "phase": "\w+ -> failed"`,
 			Ends:  `volume status .*"volume": "([^"]+)", "phase": "\w+ -> (?:located|provisioned|prepared|ready)"`,
 			Means: "volume ${volume} cannot be made or opened",
@@ -83,7 +87,7 @@ func diskSignatures() []Signature {
 				`disks matched for volume"}`,
 		},
 		{
-			ID: "disk.io", Severity: Fatal,
+			ID: "disk.io", Severity: signature.Fatal,
 			Line: `(I/O error,? (?:on )?dev (?:sd|vd|xvd|hd|nvme|dm-)\w*|XFS \([^)]+\): (?:Corruption|log I/O ` +
 				`error|metadata I/O error|Filesystem has been shut down)|input/output error)`,
 			Means:  "a volume fails: the machine cannot read or write its disk",
@@ -94,23 +98,23 @@ func diskSignatures() []Signature {
 }
 
 // memorySignatures are those of the memory and the kernel modules.
-func memorySignatures() []Signature {
-	return []Signature{
+func memorySignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "mem.small", Severity: Warning,
+			ID: "mem.small", Severity: signature.Warning,
 			Line:   `WARNING: memory size is less than recommended`,
 			Means:  "the VM has less memory than Talos recommends",
 			Do:     "use a type with at least 2 GiB",
 			Sample: `[talos] task memorySizeCheck (1/1): WARNING: memory size is less than recommended`,
 		},
 		{
-			ID: "mem.size", Severity: Info,
+			ID: "mem.size", Severity: signature.Info,
 			Line:   `(?:current total memory size is|task memorySizeCheck \(1/1\): memory size is) (\d+) MiB`,
 			Means:  "memory in MiB that the kernel sees",
 			Sample: `[talos] task memorySizeCheck (1/1): memory size is 7864 MiB`,
 		},
 		{
-			ID: "oom.talos", Severity: Error,
+			ID: "oom.talos", Severity: signature.Error,
 			Line:  `OOM controller triggered|Sending SIGKILL to cgroup .*"cgroup": "([^"]+)"`,
 			Ends:  `service\[kubelet\]\(Running\): Health check successful|machine is running and ready`,
 			Means: "Talos ran out of memory and killed a cgroup",
@@ -119,7 +123,7 @@ func memorySignatures() []Signature {
 				`"/sys/fs/cgroup/kubepods/burstable"}`,
 		},
 		{
-			ID: "oom.kernel", Severity: Error,
+			ID: "oom.kernel", Severity: signature.Error,
 			Line: `(?:Memory cgroup out|Out) of memory: Killed process (\d+) ` +
 				`\((kubelet|containerd|machined|apid)\)|\bOut of memory: Killed process (\d+) \(([^)]+)\)`,
 			Ends:  `service\[kubelet\]\(Running\): Health check successful|machine is running and ready`,
@@ -129,16 +133,16 @@ func memorySignatures() []Signature {
 			Sample: `Out of memory: Killed process 4242 (java) total-vm:8000000kB, anon-rss:4000000kB`,
 		},
 		{
-			ID: "oom.pod", Severity: Warning,
+			ID: "oom.pod", Severity: signature.Warning,
 			Line:      `Memory cgroup out of memory: Killed process (\d+) \(([^)]+)\)`,
-			NoteAfter: kernel,
+			NoteAfter: signature.Kernel,
 			Means:     "a pod reached its memory limit, and the kernel killed a process of it",
 			Do:        "raise the memory limit of the pod",
 			Sample: `Memory cgroup out of memory: Killed process 4242 (java) total-vm:8000000kB, ` +
 				`anon-rss:4000000kB`,
 		},
 		{
-			ID: "gpu.module", Severity: Error,
+			ID: "gpu.module", Severity: signature.Error,
 			Line:  `error loading module \\?"([^"\\]+)`,
 			Stays: true,
 			Means: "a kernel module is not in the OMI",
@@ -150,10 +154,10 @@ func memorySignatures() []Signature {
 }
 
 // trustdSignatures are those of what trustd, which signs the certificate of apid, refuses.
-func trustdSignatures() []Signature {
-	return []Signature{
+func trustdSignatures() []signature.Signature {
+	return []signature.Signature{
 		{
-			ID: "trustd.token", Severity: Error, Blocks: services,
+			ID: "trustd.token", Severity: signature.Error, Blocks: signature.Services,
 			Line:  `failed to sign API server CSR: .*Unauthenticated.*invalid token`,
 			Means: "machine.token is not that of the cluster",
 			Do:    "the worker config comes from other secrets, or they were rotated: write the Secret anew",
@@ -162,7 +166,7 @@ func trustdSignatures() []Signature {
 				`Unauthenticated desc = invalid token"}`,
 		},
 		{
-			ID: "trustd.ca", Severity: Error, Blocks: services,
+			ID: "trustd.ca", Severity: signature.Error, Blocks: signature.Services,
 			Line:  `failed to sign API server CSR: .*signed by unknown authority`,
 			Means: "machine.ca is not the CA of the Talos control plane",
 			Do:    "the worker config comes from other secrets, or the CA was rotated: write the Secret anew",
@@ -172,7 +176,7 @@ func trustdSignatures() []Signature {
 				`authority"}`,
 		},
 		{
-			ID: "trustd.clock", Severity: Error, Blocks: services,
+			ID: "trustd.clock", Severity: signature.Error, Blocks: signature.Services,
 			Line:  `failed to sign API server CSR: .*expired or is not yet valid`,
 			Means: "a certificate is expired or not yet valid",
 			Do:    "the clock of the node or of the control plane is wrong: look at NTP",
@@ -182,7 +186,7 @@ func trustdSignatures() []Signature {
 				`2020-01-01T00:00:00Z is before 2026-01-01T00:00:00Z"}`,
 		},
 		{
-			ID: "trustd.san", Severity: Error, Blocks: services,
+			ID: "trustd.san", Severity: signature.Error, Blocks: signature.Services,
 			Line:  `failed to sign API server CSR: .*certificate is valid for`,
 			Means: "the certificate of the control plane does not have the address that the node dials",
 			Do:    "add the address of the load balancer to machine.certSANs of the control plane",
