@@ -48,7 +48,7 @@ func newCleaner() *cleaner {
 			{re(`([a-z][a-z0-9+.-]*://)[^\s/@"\\]+@`), "${1}" + masked + "@"},
 			{re(`(?i)\b((?:proxy-)?authorization\\?["']?[ \t]*[:=][ \t]*\\?["']?(?:bearer|basic)?|bearer|basic)[ \t]+[\w.~+/=-]{8,}`), "$1 " + masked},
 			// A value in quotes, which may be those of JSON inside of JSON, or up to the next space.
-			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*(?:[:=]|%3d)[ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
+			{re(`(?i)(` + secretWords + `)(\\*["']?[ \t]*(?:[:=]|%3d)[ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
 			// The whole of a header, which can hold several cookies.
 			{re(`(?i)\b((?:set-)?cookie\\?["']?[ \t]*[:=][ \t]*)[^\n"'\\]+`), "${1}" + masked},
 			// Signed links, as those of S3 and of Azure, also within JSON, HTML or another link.
@@ -64,17 +64,21 @@ func newCleaner() *cleaner {
 			{re(`(?i)(\b(?:login|mysql\w*|mariadb\w*|sshpass)\b[^\n|;]*?[ \t]-p[ \t]*)[^\s-][^\s]*`), "${1}" + masked},
 			// Words of a sentence: what is in quotes or has a digit is no word of it.
 			{re(`(?i)\b((?:password|passwd|passphrase)[ \t]+(?:(?:is|was)[ \t]+)?)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
-			{re(`(?i)\b([\w.]*(?:token|secret|(?:secret|access|api|private)[ _-]key)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
+			{re(`(?i)((?:token|secret|(?:secret|access|api|private)[ _-]key)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
 			{re("(cannot unmarshal !!\\w+ )`[^`\n]*`?"), "${1}`" + masked + "`"},
 		},
 		pem: newPEM(),
 	}
 }
 
-// secretNames are the keys of a machine config, and of what people put into files and variables, that hold secrets.
+// secretWords end the keys of a machine config, and of what people put into files and variables, that hold secrets.
 //
 //nolint:gosec // names of secrets, not secrets
-const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
+const secretWords = `(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
+
+// secretNames are whole such keys. Only what comes after a dash needs them: an expression that begins with any number of
+// letters is tried at each of them.
+const secretNames = `[\w.-]*` + secretWords
 
 func (c *cleaner) clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
