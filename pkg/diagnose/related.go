@@ -3,15 +3,15 @@ package diagnose
 import (
 	"slices"
 
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
-
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
 // judged is a finding with what explains it.
 type judged struct {
-	Finding
-	check string
+	rule.Finding
+
+	rule rule.ID
 	// by are deeper findings about the same thing: they are shown instead.
 	by []*judged
 	// about says that the user asked about it.
@@ -19,33 +19,28 @@ type judged struct {
 }
 
 // explain links each finding to those that explain it.
-func (w *World) explain(checks []Check, found map[string][]Finding) []*judged {
+func explain(w *rule.World, rules []rule.Rule, found map[rule.ID][]rule.Finding) []*judged {
 	var all []*judged
-	of := map[string]map[string][]*judged{}
-	for _, check := range checks {
-		of[check.ID] = map[string][]*judged{}
-		for _, f := range found[check.ID] {
-			j := &judged{Finding: f, check: check.ID}
+	of := map[rule.ID]map[string][]*judged{}
+	explainedBy := map[rule.ID][]rule.ID{}
+	for _, row := range rules {
+		explainedBy[row.ID] = row.ExplainedBy
+		of[row.ID] = map[string][]*judged{}
+		for _, f := range found[row.ID] {
+			j := &judged{Finding: f, rule: row.ID}
 			all = append(all, j)
-			of[check.ID][f.Subject.key()] = append(of[check.ID][f.Subject.key()], j)
+			of[row.ID][f.Subject.Key()] = append(of[row.ID][f.Subject.Key()], j)
 		}
 	}
-	explainedBy := map[string][]string{}
-	for _, check := range checks {
-		explainedBy[check.ID] = check.ExplainedBy
-	}
 	for _, j := range all {
-		for _, name := range w.related(j.Subject) {
-			for _, id := range explainedBy[j.check] {
+		for _, name := range w.Related(j.Subject) {
+			for _, id := range explainedBy[j.rule] {
 				j.by = append(j.by, of[id][name]...)
 			}
 		}
 	}
 	return all
 }
-
-// key tells things of different kinds with one name apart.
-func (r Ref) key() string { return r.Kind + "/" + r.Name }
 
 // markAbout marks the findings that concern one of the names, all of them without any name. Whatever explains a finding
 // is about what that is about: else the cause of the trouble would be hidden from who asks about the trouble.
@@ -61,23 +56,17 @@ func markAbout(all []*judged, names []string) {
 		}
 	}
 	for _, j := range all {
-		if j.Subject.concerns(names) {
+		if j.Subject.Concerns(names) {
 			mark(j)
 		}
 	}
 }
 
-// concerns reports whether one of the names is that of the subject. The cluster and the account concern every machine.
-func (r Ref) concerns(names []string) bool {
-	return len(names) == 0 || r.Kind == "Cluster" || r.Kind == "Account" ||
-		slices.Contains(names, r.Name) || r.VM != "" && slices.Contains(names, r.VM)
-}
-
-// shown are the findings of a check that nothing explains and that the user asked about.
-func shown(check Check, all []*judged) []Finding {
-	var out []Finding
+// shown are the findings of a rule that nothing explains and that the user asked about.
+func shown(row rule.Rule, all []*judged) []rule.Finding {
+	var out []rule.Finding
 	for _, j := range all {
-		if j.check == check.ID && j.about && len(j.by) == 0 {
+		if j.rule == row.ID && j.about && len(j.by) == 0 {
 			out = append(out, j.Finding)
 		}
 	}
@@ -88,49 +77,11 @@ func shown(check Check, all []*judged) []Finding {
 func NamesOf(machines ...fleet.Machine) []string {
 	var out []string
 	for _, m := range machines {
-		for _, ref := range partsOf(m) {
+		for _, ref := range rule.PartsOf(m) {
 			out = append(out, ref.Name)
 		}
 	}
 	return out
-}
-
-// partsOf are a machine, and what it is made from.
-func partsOf(m fleet.Machine) []Ref {
-	var out []Ref
-	if m.Claim != nil {
-		pool := m.Claim.Labels[karpv1.NodePoolLabelKey]
-		out = append(out, Ref{Kind: "NodeClaim", Name: m.Claim.Name}, Ref{Kind: "NodePool", Name: pool})
-		if ref := m.Claim.Spec.NodeClassRef; ref != nil {
-			out = append(out, Ref{Kind: "OutscaleNodeClass", Name: ref.Name})
-		}
-	}
-	if m.Node != nil {
-		out = append(out, Ref{Kind: "Node", Name: m.Node.Name})
-	}
-	if m.VM != nil {
-		out = append(out, Ref{Kind: "VM", Name: m.VM.ID})
-	}
-	return out
-}
-
-// related are the things whose trouble is the trouble of the subject: its machine, and what that is made from.
-func (w *World) related(subject Ref) []string {
-	out := []string{subject.key(), w.clusterRef().key()}
-	var parts []Ref
-	switch m, ok := w.machineOf[subject.key()]; {
-	case ok:
-		parts = partsOf(m)
-	case subject.Kind == "Pod":
-		parts = w.relatedToPod(subject.Name)
-	case subject.Kind == "NodePool":
-		parts = w.partsOfPool(subject.Name)
-	}
-	for _, ref := range parts {
-		out = append(out, ref.key())
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // Knows reports whether a name that is no machine's can have findings: a NodePool, a NodeClass, a pending pod, or what

@@ -1,10 +1,11 @@
-package diagnose
+package booting
 
 import (
 	"fmt"
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -19,13 +20,13 @@ type peers struct {
 }
 
 // peersOf counts what the consoles show that were read of the wave of a NodeClaim.
-func (w *World) peersOf(m fleet.Machine, booting []fleet.Machine) peers {
+func peersOf(w *rule.World, m fleet.Machine, booting []fleet.Machine) peers {
 	p := peers{causes: map[string]bootlog.Finding{}}
 	for _, other := range booting {
 		if classOf(other) != classOf(m) || other.CreatedAt().Sub(m.CreatedAt()).Abs() > sameTime || other.VM == nil {
 			continue
 		}
-		boot, read := w.boots[other.VM.ID]
+		boot, read := w.Boot(other.VM.ID)
 		if !read {
 			p.unread++
 			continue
@@ -47,15 +48,15 @@ func classOf(m fleet.Machine) string {
 }
 
 // likeItsPeers adds what the consoles of its wave show to a NodeClaim whose own was not read: not more than some are.
-func (w *World) likeItsPeers(f *Finding, m fleet.Machine, booting []fleet.Machine) {
+func likeItsPeers(w *rule.World, f *rule.Finding, m fleet.Machine, booting []fleet.Machine) {
 	const enough = 3
 	if m.VM == nil {
 		return
 	}
-	if _, read := w.boots[m.VM.ID]; read {
+	if _, read := w.Boot(m.VM.ID); read {
 		return
 	}
-	p := w.peersOf(m, booting)
+	p := peersOf(w, m, booting)
 	if p.read < enough || p.shown < p.read || len(p.causes) != 1 {
 		return
 	}
@@ -64,8 +65,8 @@ func (w *World) likeItsPeers(f *Finding, m fleet.Machine, booting []fleet.Machin
 		if p.unread == 1 {
 			others = "the other one shares NodeClass and age"
 		}
-		f.Confidence, f.Fix = Likely, cause.Remedy
-		f.Evidence = append([]Evidence{{Source: "console", Text: fmt.Sprintf("%d of %d consoles read show %s: %s; %s",
+		f.Confidence, f.Fix = rule.Likely, cause.Remedy
+		f.Evidence = append([]rule.Evidence{{Source: "console", Text: fmt.Sprintf("%d of %d consoles read show %s: %s; %s",
 			p.shown, p.read, symptomOf(cause.ID), cause.Diagnosis, others)}}, f.Evidence...)
 	}
 }

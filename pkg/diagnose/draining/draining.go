@@ -1,4 +1,5 @@
-package diagnose
+// Package draining knows what keeps a node from being drained, by the rules of Karpenter and of the eviction API.
+package draining
 
 import (
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -24,12 +27,12 @@ func podName(pod *corev1.Pod) string { return pod.Namespace + "/" + pod.Name }
 
 // waitedFor are the pods of a node that a drain waits for: all but those that ended, tolerate the taint of the drain, or
 // are the node's own (IsWaitingEviction and IsDrainable in Karpenter's pkg/utils/pod/scheduling.go).
-func (w *World) waitedFor(node string) []*corev1.Pod {
+func waitedFor(w *rule.World, node string) []*corev1.Pod {
 	var out []*corev1.Pod
 	for i := range w.Pods {
 		pod := &w.Pods[i]
 		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-		stuck := pod.DeletionTimestamp != nil && w.since(pod.DeletionTimestamp.Time) > stuckAfter
+		stuck := pod.DeletionTimestamp != nil && w.Since(pod.DeletionTimestamp.Time) > stuckAfter
 		if pod.Spec.NodeName == node && !ended && !stuck && !toleratesDrain(pod) && !isMirror(pod) {
 			out = append(out, pod)
 		}
@@ -53,51 +56,51 @@ func toleratesDrain(pod *corev1.Pod) bool {
 	})
 }
 
-// pinnedPod is a pod that Karpenter may not evict.
-type pinnedPod struct {
+// Pinned is a pod that Karpenter may not evict.
+type Pinned struct {
 	*corev1.Pod
 	// until is when it may, zero where that is not known: not before the pod ends, or some time after it has started.
 	until time.Time
 }
 
 // pinned reports whether the annotation do-not-disrupt holds (IsDoNotDisruptActive in pkg/utils/pod/scheduling.go).
-func (w *World) pinned(pod *corev1.Pod) (pinnedPod, bool) {
+func pinned(w *rule.World, pod *corev1.Pod) (Pinned, bool) {
 	value := pod.Annotations[karpv1.DoNotDisruptAnnotationKey]
 	if value == "true" {
-		return pinnedPod{Pod: pod}, true
+		return Pinned{Pod: pod}, true
 	}
 	bound, err := time.ParseDuration(value)
 	if err != nil || bound <= 0 {
-		return pinnedPod{}, false
+		return Pinned{}, false
 	}
 	if pod.Status.StartTime == nil {
-		return pinnedPod{Pod: pod}, true
+		return Pinned{Pod: pod}, true
 	}
 	until := pod.Status.StartTime.Add(bound)
-	return pinnedPod{Pod: pod, until: until.UTC()}, w.TakenAt.Before(until)
+	return Pinned{Pod: pod, until: until.UTC()}, w.TakenAt.Before(until)
 }
 
-// pinnedOn are the pods that keep a node although nothing but Karpenter itself forbids to evict them.
-func (w *World) pinnedOn(node string) []pinnedPod {
-	var out []pinnedPod
-	for _, pod := range w.waitedFor(node) {
-		if p, ok := w.pinned(pod); ok && pod.DeletionTimestamp == nil {
+// PinnedOn are the pods that keep a node although nothing but Karpenter itself forbids to evict them.
+func PinnedOn(w *rule.World, node string) []Pinned {
+	var out []Pinned
+	for _, pod := range waitedFor(w, node) {
+		if p, ok := pinned(w, pod); ok && pod.DeletionTimestamp == nil {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-func (p pinnedPod) evidence() Evidence {
+func (p Pinned) Evidence() rule.Evidence {
 	text := podName(p.Pod) + ": " + karpv1.DoNotDisruptAnnotationKey + "=" + p.Annotations[karpv1.DoNotDisruptAnnotationKey]
 	if !p.until.IsZero() {
 		text += ", until " + p.until.Format(time.RFC3339)
 	}
-	return Evidence{Source: "pod", Text: text}
+	return rule.Evidence{Source: "pod", Text: text}
 }
 
-// pinEnd returns when the last of the pods may be evicted, zero where one of them names no time.
-func pinEnd(pods []pinnedPod) time.Time {
+// PinEnd returns when the last of the pods may be evicted, zero where one of them names no time.
+func PinEnd(pods []Pinned) time.Time {
 	var end time.Time
 	for _, pod := range pods {
 		if pod.until.IsZero() {
@@ -110,14 +113,14 @@ func pinEnd(pods []pinnedPod) time.Time {
 	return end
 }
 
-// blocking is a PodDisruptionBudget that forbids to evict pods.
-type blocking struct {
+// Blocking is a PodDisruptionBudget that forbids to evict pods.
+type Blocking struct {
 	*policyv1.PodDisruptionBudget
 	pods []string
 }
 
 // covering are the PodDisruptionBudgets of a pod.
-func (w *World) covering(pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
+func covering(w *rule.World, pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
 	var out []*policyv1.PodDisruptionBudget
 	for i := range w.Budgets {
 		budget := &w.Budgets[i]
@@ -135,23 +138,23 @@ func (w *World) covering(pod *corev1.Pod) []*policyv1.PodDisruptionBudget {
 
 // evictable are the pods of a node whose eviction the budgets decide: a pod that has not started or is being deleted is
 // evicted without a look at them (canIgnorePDB in pkg/registry/core/pod/storage/eviction.go of Kubernetes).
-func (w *World) evictable(node string) []*corev1.Pod {
-	return slices.DeleteFunc(w.waitedFor(node), func(p *corev1.Pod) bool {
+func evictable(w *rule.World, node string) []*corev1.Pod {
+	return slices.DeleteFunc(waitedFor(w, node), func(p *corev1.Pod) bool {
 		return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodPending
 	})
 }
 
-// budgetsOn are the budgets that keep pods of the node from being evicted. A pod that has two is a matter of its own.
-func (w *World) budgetsOn(node string) []blocking {
-	var out []blocking
-	for _, pod := range w.evictable(node) {
-		budgets := w.covering(pod)
+// BudgetsOn are the budgets that keep pods of the node from being evicted. A pod that has two is a matter of its own.
+func BudgetsOn(w *rule.World, node string) []Blocking {
+	var out []Blocking
+	for _, pod := range evictable(w, node) {
+		budgets := covering(w, pod)
 		if len(budgets) != 1 || !forbids(budgets[0], pod) {
 			continue
 		}
-		i := slices.IndexFunc(out, func(b blocking) bool { return b.PodDisruptionBudget == budgets[0] })
+		i := slices.IndexFunc(out, func(b Blocking) bool { return b.PodDisruptionBudget == budgets[0] })
 		if i < 0 {
-			i, out = len(out), append(out, blocking{PodDisruptionBudget: budgets[0]})
+			i, out = len(out), append(out, Blocking{PodDisruptionBudget: budgets[0]})
 		}
 		out[i].pods = append(out[i].pods, podName(pod))
 	}
@@ -172,16 +175,16 @@ func forbids(budget *policyv1.PodDisruptionBudget, pod *corev1.Pod) bool {
 	return !notReady || !always && (status.CurrentHealthy < status.DesiredHealthy || status.DesiredHealthy == 0)
 }
 
-func (b blocking) name() string { return b.Namespace + "/" + b.Name }
+func (b Blocking) FullName() string { return b.Namespace + "/" + b.Name }
 
-func (b blocking) evidence() []Evidence {
-	budget := Evidence{Source: "pdb", Text: fmt.Sprintf("%s: %d of %d wanted healthy, disruptionsAllowed=0",
-		b.name(), b.Status.CurrentHealthy, b.Status.DesiredHealthy)}
-	return []Evidence{budget, {Source: "pod", Text: short(strings.Join(b.pods, ", "))}}
+func (b Blocking) Evidence() []rule.Evidence {
+	budget := rule.Evidence{Source: "pdb", Text: fmt.Sprintf("%s: %d of %d wanted healthy, disruptionsAllowed=0",
+		b.FullName(), b.Status.CurrentHealthy, b.Status.DesiredHealthy)}
+	return []rule.Evidence{budget, {Source: "pod", Text: facts.Short(strings.Join(b.pods, ", "))}}
 }
 
 // since is when the budget began to forbid, zero where it does not say.
-func (b blocking) since() time.Time {
+func (b Blocking) Since() time.Time {
 	for _, condition := range b.Status.Conditions {
 		if condition.Type == policyv1.DisruptionAllowedCondition && condition.Status == metav1.ConditionFalse {
 			return condition.LastTransitionTime.Time
@@ -190,20 +193,20 @@ func (b blocking) since() time.Time {
 	return time.Time{}
 }
 
-// doubled is a pod with several budgets: the API server refuses to evict it, whatever they allow ("This pod has more than
+// Doubled is a pod with several budgets: the API server refuses to evict it, whatever they allow ("This pod has more than
 // one PodDisruptionBudget, which the eviction subresource does not support" in eviction.go).
-type doubled struct {
-	pod     string
-	budgets []string
+type Doubled struct {
+	Pod     string
+	Budgets []string
 }
 
-func (w *World) doubledOn(node string) []doubled {
-	var out []doubled
-	for _, pod := range w.evictable(node) {
-		if budgets := w.covering(pod); len(budgets) > 1 {
-			d := doubled{pod: podName(pod)}
+func DoubledOn(w *rule.World, node string) []Doubled {
+	var out []Doubled
+	for _, pod := range evictable(w, node) {
+		if budgets := covering(w, pod); len(budgets) > 1 {
+			d := Doubled{Pod: podName(pod)}
 			for _, budget := range budgets {
-				d.budgets = append(d.budgets, budget.Namespace+"/"+budget.Name)
+				d.Budgets = append(d.Budgets, budget.Namespace+"/"+budget.Name)
 			}
 			out = append(out, d)
 		}
@@ -211,85 +214,28 @@ func (w *World) doubledOn(node string) []doubled {
 	return out
 }
 
-func (d doubled) cause() string {
-	return "PodDisruptionBudgets " + strings.Join(d.budgets, " and ") +
+func (d Doubled) Cause() string {
+	return "PodDisruptionBudgets " + strings.Join(d.Budgets, " and ") +
 		" cover one pod: the API server refuses to evict it as long as more than one does"
 }
 
+// What helps.
 const (
-	doubledFix = "leave one of the PodDisruptionBudgets, or narrow their selectors"
-	budgetFix  = "let the workload become healthy, or allow a disruption in the budget"
+	DoubledFix = "leave one of the PodDisruptionBudgets, or narrow their selectors"
+	BudgetFix  = "let the workload become healthy, or allow a disruption in the budget"
 )
 
-func blockedByBudget(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.draining() {
-		for _, budget := range w.budgetsOn(m.Node.Name) {
-			f := terminating(m, "PodDisruptionBudget "+budget.name()+" allows no disruption", budgetFix)
-			if since := budget.since().UTC(); since.After(f.Subject.Since) {
-				f.Subject.Since = since
-			}
-			if w.since(f.Subject.Since) < budgetPatience {
-				continue
-			}
-			f.Evidence = append(f.Evidence, budget.evidence()...)
-			f.Next = "kubectl get pdb -n " + budget.Namespace + " " + budget.Name + " -o yaml"
-			out.Findings = append(out.Findings, f)
-		}
-	}
-	return out
-}
-
-func blockedByTwoBudgets(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.draining() {
-		for _, d := range w.doubledOn(m.Node.Name) {
-			f := terminating(m, d.cause(), doubledFix)
-			f.Evidence = append(f.Evidence,
-				Evidence{Source: "pod", Text: d.pod}, Evidence{Source: "pdb", Text: short(strings.Join(d.budgets, ", "))})
-			namespace, _, _ := strings.Cut(d.pod, "/")
-			f.Next = "kubectl get pdb -n " + namespace
-			out.Findings = append(out.Findings, f)
-		}
-	}
-	return out
-}
-
-func blockedByAnnotation(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.draining() {
-		pods := w.pinnedOn(m.Node.Name)
-		if len(pods) == 0 {
-			continue
-		}
-		f := terminating(m, "a pod has the annotation karpenter.sh/do-not-disrupt: the node waits until it ends", "let the pod end, or delete it")
-		if end := pinEnd(pods); !end.IsZero() {
-			f.Cause = "a pod has the annotation karpenter.sh/do-not-disrupt with a duration: the node waits until that is over"
-			f.Fix = "wait until then, or delete the pod"
-			if f.Deadline.IsZero() || end.Before(f.Deadline) {
-				f.Deadline, f.Consequence = end, "Karpenter may evict the pod"
-			}
-		}
-		for _, pod := range pods {
-			f.Evidence = append(f.Evidence, pod.evidence())
-		}
-		f.Next = "kubectl get pod -n " + pods[0].Namespace + " " + pods[0].Name
-		out.Findings = append(out.Findings, f)
-	}
-	return out
-}
-
-// leftOn is evidence of the pods that a drain still waits for.
-func (w *World) leftOn(m fleet.Machine) []Evidence {
+// LeftOn is evidence of the pods that a drain still waits for.
+func LeftOn(w *rule.World, m fleet.Machine) []rule.Evidence {
 	if m.Node == nil || w.Why(fleet.SourcePods) != "" {
 		return nil
 	}
 	var names []string
-	for _, pod := range w.waitedFor(m.Node.Name) {
+	for _, pod := range waitedFor(w, m.Node.Name) {
 		names = append(names, podName(pod))
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	return []Evidence{{Source: "pod", Text: short("still there: " + strings.Join(names, ", "))}}
+	return []rule.Evidence{{Source: "pod", Text: facts.Short("still there: " + strings.Join(names, ", "))}}
 }

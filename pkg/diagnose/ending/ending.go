@@ -1,4 +1,4 @@
-package diagnose
+package ending
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/draining"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -22,32 +25,11 @@ const (
 	goodbyePatience = 2 * time.Minute
 )
 
-func terminateChecks() []Check {
-	claims := []fleet.Source{fleet.SourceNodeClaims}
-	pods := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods}
-	return []Check{
-		{ID: "KPO501", Title: "drain blocked by a PodDisruptionBudget", Severity: Error, Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByBudget},
-		{ID: "KPO502", Title: "drain blocked by do-not-disrupt", Severity: Warning, Needs: pods, Find: blockedByAnnotation},
-		{ID: "KPO503", Title: "volumes not detached", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceAttachments}, Find: volumesAttached},
-		{ID: "KPO504", Title: "VM protected from deletion", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceVMs}, Find: protected},
-		{ID: "KPO505", Title: "VM gone, NodeClaim stays", Severity: Error, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}, Find: finalizerStays},
-		{ID: "KPO506", Title: "past the grace period", Severity: Error, Needs: claims, Find: pastGrace, ExplainedBy: []string{"KPO503", "KPO504", "KPO505"}},
-		{
-			ID: "KPO508", Title: "drain blocked by two PodDisruptionBudgets", Severity: Error,
-			Needs: append(slices.Clone(pods), fleet.SourceBudgets), Find: blockedByTwoBudgets,
-		},
-		{
-			ID: "KPO507", Title: "deletion does not end", Severity: Warning, Needs: claims, Find: neverDeleted,
-			ExplainedBy: []string{"KPO501", "KPO502", "KPO503", "KPO504", "KPO505", "KPO506", "KPO508"},
-		},
-	}
-}
-
-func terminating(m fleet.Machine, cause, fix string) Finding {
+func terminating(m fleet.Machine, cause, fix string) rule.Finding {
 	since := m.Claim.DeletionTimestamp.Time
-	f := Finding{
-		Subject: claimRef(m, since), Confidence: Certain, Cause: cause, Fix: fix,
-		Evidence: []Evidence{{Source: "claim", Text: "deleting" + conditionText(m, karpv1.ConditionTypeDrained) + conditionText(m, karpv1.ConditionTypeVolumesDetached) + conditionText(m, karpv1.ConditionTypeDisruptionReason), At: since.UTC()}},
+	f := rule.Finding{
+		Subject: facts.ClaimRef(m, since), Confidence: rule.Certain, Cause: cause, Fix: fix,
+		Evidence: []rule.Evidence{{Source: "claim", Text: "deleting" + conditionText(m, karpv1.ConditionTypeDrained) + conditionText(m, karpv1.ConditionTypeVolumesDetached) + conditionText(m, karpv1.ConditionTypeDisruptionReason), At: since.UTC()}},
 		Next:     "kubectl describe nodeclaim " + m.Claim.Name,
 	}
 	if deadline, ok := graceEnd(m.Claim); ok {
@@ -70,18 +52,18 @@ func graceEnd(claim *karpv1.NodeClaim) (time.Time, bool) {
 	return end, err == nil
 }
 
-// draining are machines whose pods are still there.
-func (w *World) draining() []fleet.Machine {
-	return slices.DeleteFunc(w.in(fleet.PhaseTerminating), func(m fleet.Machine) bool {
+// drains returns the machines whose pods are still there.
+func drains(w *rule.World) []fleet.Machine {
+	return slices.DeleteFunc(w.In(fleet.PhaseTerminating), func(m fleet.Machine) bool {
 		return m.Node == nil || fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
 	})
 }
 
-func volumesAttached(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+func volumesAttached(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseTerminating) {
 		detached := m.Condition(karpv1.ConditionTypeVolumesDetached)
-		if m.Node == nil || detached.Reason != "AwaitingVolumeDetachment" || w.since(detached.LastTransitionTime.Time) < detachPatience {
+		if m.Node == nil || detached.Reason != "AwaitingVolumeDetachment" || w.Early(detached.LastTransitionTime.Time) {
 			continue
 		}
 		var names []string
@@ -92,67 +74,67 @@ func volumesAttached(w *World) Verdict {
 		}
 		slices.Sort(names)
 		f := terminating(m, "volumes are still attached to the node", "see that the BSU CSI driver runs; a volume in use by a pod that hangs is not detached")
-		f.Evidence = append(f.Evidence, Evidence{Source: "volumes", Text: short(strings.Join(names, ", "))})
+		f.Evidence = append(f.Evidence, rule.Evidence{Source: "volumes", Text: facts.Short(strings.Join(names, ", "))})
 		f.Next = "kubectl get volumeattachments"
 		out.Findings = append(out.Findings, f)
 	}
 	return out
 }
 
-func protected(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+func protected(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseTerminating) {
 		if m.VM != nil && m.VM.Protected && !m.VM.Gone() {
 			f := terminating(m, "somebody protected the VM from deletion", "take DeletionProtection off the VM: Karpenter deletes it then")
-			f.Evidence = append(f.Evidence, Evidence{Source: "vm", Text: m.VM.ID + " has DeletionProtection"})
+			f.Evidence = append(f.Evidence, rule.Evidence{Source: "vm", Text: m.VM.ID + " has DeletionProtection"})
 			out.Findings = append(out.Findings, f)
 		}
 	}
 	return out
 }
 
-func finalizerStays(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
+func finalizerStays(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseTerminating) {
 		gone := m.VM == nil || m.VM.Gone()
-		if m.Claim.Status.ProviderID == "" || !gone || w.since(m.Claim.DeletionTimestamp.Time) < goodbyePatience {
+		if m.Claim.Status.ProviderID == "" || !gone || w.Early(m.Claim.DeletionTimestamp.Time) {
 			continue
 		}
 		f := terminating(m, "the VM is gone and the controller has not noticed: it is down, or cannot read VMs",
 			"start the controller, or read its log; it removes the finalizer itself")
-		f.Confidence = Likely
+		f.Confidence = rule.Likely
 		f.Next = "kubectl get pods -A -l app.kubernetes.io/name=karpenter-provider-outscale"
 		out.Findings = append(out.Findings, f)
 	}
 	return out
 }
 
-func pastGrace(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
-		if end, ok := graceEnd(m.Claim); ok && w.since(end) > time.Minute {
+func pastGrace(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseTerminating) {
+		if end, ok := graceEnd(m.Claim); ok && !w.Early(end) {
 			f := terminating(m, "the termination grace period is over and the NodeClaim is still there", "read the events of NodeClaim and Node")
 			f.Deadline, f.Consequence = time.Time{}, ""
-			f.Evidence = append(f.Evidence, Evidence{Source: "claim", Text: "grace period ended", At: end.UTC()})
+			f.Evidence = append(f.Evidence, rule.Evidence{Source: "claim", Text: "grace period ended", At: end.UTC()})
 			out.Findings = append(out.Findings, f)
 		}
 	}
 	return out
 }
 
-func neverDeleted(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseTerminating) {
-		if w.since(m.Claim.DeletionTimestamp.Time) < drainPatience {
+func neverDeleted(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseTerminating) {
+		if w.Early(m.Claim.DeletionTimestamp.Time) {
 			continue
 		}
 		f := terminating(m, "the NodeClaim has been going for too long", "read the events of the Node: FailedDraining names the pod")
-		f.Confidence = Possible
-		f.Evidence = append(f.Evidence, w.leftOn(m)...)
+		f.Confidence = rule.Possible
+		f.Evidence = append(f.Evidence, draining.LeftOn(w, m)...)
 		if m.Node != nil {
 			f.Next = "kubectl describe node " + m.Node.Name
-			if events := w.eventsOf("Node", m.Node.Name, "FailedDraining"); len(events) > 0 {
-				f.Evidence = append(f.Evidence, evidenceOf(events[len(events)-1]))
+			if events := w.EventsOf("Node", m.Node.Name, "FailedDraining"); len(events) > 0 {
+				f.Evidence = append(f.Evidence, facts.Event(events[len(events)-1]))
 			}
 		}
 		out.Findings = append(out.Findings, f)

@@ -1,12 +1,13 @@
-package diagnose
+package launching
 
 import (
 	"slices"
 	"strings"
-	"time"
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -17,29 +18,47 @@ type eventRule struct {
 	cause, next, fix string
 }
 
+// lastEvent makes a rule of one kind of event.
+func lastEvent(of eventRule) func(*rule.World) rule.Verdict {
+	return func(w *rule.World) rule.Verdict { return eventFindings(w, of) }
+}
+
+func noCapacity(w *rule.World) rule.Verdict {
+	if !w.Wanting() {
+		return rule.Verdict{}
+	}
+	return eventFindings(w, eventRule{
+		reasons: []string{"InsufficientCapacityError"},
+		// Every refusal names the subnet; 10021 is one that is full.
+		unless: []string{"quota", "OutscaleNodeClass", " 10021 "},
+		cause:  "Outscale has no room for any of the VM types that the NodePool allows",
+		next:   "kubectl kpo types", fix: "allow more types or subregions in the NodePool; Karpenter tries again by itself",
+	})
+}
+
 // eventFindings makes a finding of each NodePool (or NodeClaim, where the pool is not known) with such an event lately.
-func eventFindings(w *World, rule eventRule) Verdict {
-	bySubject := map[Ref]*Finding{}
-	var order []Ref
-	for _, event := range w.recent("NodeClaim", lookBack, rule.reasons...) {
-		if slices.ContainsFunc(rule.unless, func(word string) bool { return strings.Contains(event.Message, word) }) {
+func eventFindings(w *rule.World, of eventRule) rule.Verdict {
+	bySubject := map[rule.Ref]*rule.Finding{}
+	var order []rule.Ref
+	for _, event := range w.Recent("NodeClaim", facts.LookBack, of.reasons...) {
+		if slices.ContainsFunc(of.unless, func(word string) bool { return strings.Contains(event.Message, word) }) {
 			continue
 		}
-		subject := w.poolOf(event.InvolvedObject.Name)
-		if w.launchedSince(subject.Name, fleet.Seen(event)) {
+		subject := poolOf(w, event.InvolvedObject.Name)
+		if w.LaunchedSince(subject.Name, fleet.Seen(event)) {
 			continue
 		}
 		f := bySubject[subject]
 		if f == nil {
-			f = &Finding{Confidence: Certain, Cause: rule.cause, Next: rule.next, Fix: rule.fix}
+			f = &rule.Finding{Confidence: rule.Certain, Cause: of.cause, Next: of.next, Fix: of.fix}
 			f.Subject = subject
 			f.Subject.Since = fleet.Seen(event).UTC()
 			bySubject[subject] = f
 			order = append(order, subject)
 		}
-		f.Evidence = []Evidence{evidenceOf(event)} // the latest is the one that counts
+		f.Evidence = []rule.Evidence{facts.Event(event)} // the latest is the one that counts
 	}
-	var out Verdict
+	var out rule.Verdict
 	for _, subject := range order {
 		out.Findings = append(out.Findings, *bySubject[subject])
 	}
@@ -47,25 +66,17 @@ func eventFindings(w *World, rule eventRule) Verdict {
 }
 
 // poolOf returns the NodePool of a NodeClaim, which may be gone: its name is the pool's and a suffix.
-func (w *World) poolOf(claim string) Ref {
+func poolOf(w *rule.World, claim string) rule.Ref {
 	for i := range w.NodeClaims {
 		if w.NodeClaims[i].Name == claim && w.NodeClaims[i].Labels[karpv1.NodePoolLabelKey] != "" {
-			return Ref{Kind: "NodePool", Name: w.NodeClaims[i].Labels[karpv1.NodePoolLabelKey]}
+			return rule.Ref{Kind: "NodePool", Name: w.NodeClaims[i].Labels[karpv1.NodePoolLabelKey]}
 		}
 	}
 	if i := strings.LastIndexByte(claim, '-'); i > 0 {
 		name := claim[:i]
 		if slices.ContainsFunc(w.NodePools, func(p karpv1.NodePool) bool { return p.Name == name }) {
-			return Ref{Kind: "NodePool", Name: name}
+			return rule.Ref{Kind: "NodePool", Name: name}
 		}
 	}
-	return Ref{Kind: "NodeClaim", Name: claim}
-}
-
-// launchedSince reports whether the pool got a VM after a refusal: then the refusal is over.
-func (w *World) launchedSince(pool string, refused time.Time) bool {
-	return slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
-		launched := m.Condition(karpv1.ConditionTypeLaunched)
-		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && fleet.IsTrue(launched) && launched.LastTransitionTime.After(refused)
-	})
+	return rule.Ref{Kind: "NodeClaim", Name: claim}
 }

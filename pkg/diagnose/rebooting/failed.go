@@ -1,4 +1,4 @@
-package diagnose
+package rebooting
 
 import (
 	"cmp"
@@ -8,40 +8,42 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
 // rebootFailed finds reboots that failed. Core deletes the NodeClaim then, at once: mostly its events are all that is left.
-func rebootFailed(w *World) Verdict {
-	var out Verdict
+func rebootFailed(w *rule.World) rule.Verdict {
+	var out rule.Verdict
 	reasons := []string{"RebootFailed", "RebootForbidden"}
-	for _, m := range w.machines {
+	for _, m := range w.Machines() {
 		if m.Claim == nil {
 			continue
 		}
 		rebooting := m.Condition(karpv1.ConditionTypeRebooting)
-		events := slices.DeleteFunc(w.eventsOf("NodeClaim", m.Claim.Name, reasons...), func(e corev1.Event) bool {
+		events := slices.DeleteFunc(w.EventsOf("NodeClaim", m.Claim.Name, reasons...), func(e corev1.Event) bool {
 			return fleet.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
 		})
 		stays := rebooting.Status == "False" && rebooting.Reason == karpv1.RebootReasonFailed
 		if !stays && (m.Phase() != fleet.PhaseTerminating || len(events) == 0) {
 			continue
 		}
-		f := failedReboot(claimRef(m, rebooting.LastTransitionTime.Time), rebooting.Message, events)
+		f := failedReboot(facts.ClaimRef(m, rebooting.LastTransitionTime.Time), rebooting.Message, events)
 		f.Next = cmp.Or(f.Next, "kubectl describe nodeclaim "+m.Claim.Name)
 		out.Findings = append(out.Findings, f)
 	}
-	out.Findings = append(out.Findings, w.rebootFailedOfGone(reasons)...)
+	out.Findings = append(out.Findings, rebootFailedOfGone(w, reasons)...)
 	return out
 }
 
 // rebootFailedOfGone finds the failed reboots whose NodeClaim is deleted already.
-func (w *World) rebootFailedOfGone(reasons []string) []Finding {
+func rebootFailedOfGone(w *rule.World, reasons []string) []rule.Finding {
 	gone := map[string][]corev1.Event{}
 	var names []string
-	for _, event := range w.recent("NodeClaim", lookBack, reasons...) {
+	for _, event := range w.Recent("NodeClaim", facts.LookBack, reasons...) {
 		name := event.InvolvedObject.Name
-		if _, there := w.machineOf["NodeClaim/"+name]; there {
+		if _, exists := w.Machine("NodeClaim", name); exists {
 			continue
 		}
 		if gone[name] == nil {
@@ -49,9 +51,9 @@ func (w *World) rebootFailedOfGone(reasons []string) []Finding {
 		}
 		gone[name] = append(gone[name], event)
 	}
-	var out []Finding
+	var out []rule.Finding
 	for _, name := range names {
-		f := failedReboot(Ref{Kind: "NodeClaim", Name: name}, "", gone[name])
+		f := failedReboot(rule.Ref{Kind: "NodeClaim", Name: name}, "", gone[name])
 		f.Next = "kubectl get events -n default --field-selector involvedObject.name=" + name
 		out = append(out, f)
 	}
@@ -59,16 +61,16 @@ func (w *World) rebootFailedOfGone(reasons []string) []Finding {
 }
 
 // failedReboot is a finding about a reboot that failed. Events say more than the condition does.
-func failedReboot(subject Ref, message string, events []corev1.Event) Finding {
-	f := Finding{Subject: subject, Confidence: Certain}
+func failedReboot(subject rule.Ref, message string, events []corev1.Event) rule.Finding {
+	f := rule.Finding{Subject: subject, Confidence: rule.Certain}
 	texts := []string{message}
 	for _, event := range events {
-		f.Evidence = append(f.Evidence, evidenceOf(event))
+		f.Evidence = append(f.Evidence, facts.Event(event))
 		f.Subject.Since = fleet.Seen(event).UTC()
 		texts = append(texts, event.Reason, event.Message)
 	}
 	if len(events) == 0 {
-		f.Evidence = []Evidence{{Source: "claim", Text: short("Rebooting=False RebootFailed: " + message), At: subject.Since}}
+		f.Evidence = []rule.Evidence{{Source: "claim", Text: facts.Short("Rebooting=False RebootFailed: " + message), At: subject.Since}}
 	}
 	f.Cause, f.Fix = "Outscale refuses the reboot, so that Karpenter replaces the node", "read the message of the event"
 	text := strings.Join(texts, " ")

@@ -1,11 +1,16 @@
-// Package diagnose judges a Snapshot by pure rules: the same Snapshot always gives the same findings.
-package diagnose
+// Package rule is what rules are written in: a rule as one row, the World that it looks at, and what it finds. It has no
+// rules: they are in the packages next to it, one for each stage of a machine's life.
+package rule
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
+
+// ID names a rule. It is never reused and never renumbered.
+type ID string
 
 // Severity orders findings.
 type Severity string
@@ -26,20 +31,45 @@ const (
 	Possible Confidence = "possible"
 )
 
-// Check is one rule.
-type Check struct {
-	// ID is never reused and never renumbered.
-	ID, Title string
-	Severity  Severity
-	// Needs are the sources without which nothing is known: the check is then not made, and not passed.
+// Rule is one row: what it is called, what it reads, what to know about it, and how it finds its trouble.
+type Rule struct {
+	ID       ID
+	Title    string
+	Severity Severity
+	// Needs are the sources without which nothing is known: the rule is then not applied, and not passed.
 	Needs []fleet.Source
-	// ExplainedBy are the checks whose finding about the same thing makes one of this check superfluous.
-	ExplainedBy []string
+	// FindsUnread says that the rule may find why one of its sources was not read: what it finds counts all the same.
+	FindsUnread bool
+	// ExplainedBy are the rules whose finding about the same thing makes one of this rule superfluous.
+	ExplainedBy []ID
+	// CatchAll says that every other rule of the stage explains a finding of this one.
+	CatchAll bool
+	// Patience is how long the trouble may last before it is one: World.Early asks for it.
+	Patience time.Duration
+	Doc      Doc
 	// Find returns findings, and the reasons why some things could not be judged.
 	Find func(*World) Verdict
 }
 
-// Verdict is what one check says.
+// Judge returns what the rule finds in a World.
+func (r Rule) Judge(w *World) Verdict {
+	view := *w
+	view.patience = r.Patience
+	return r.Find(&view)
+}
+
+// Doc is what kpo explain says about a rule.
+type Doc struct {
+	// Means is what is wrong, KnownBy what shows it, Fix what to do, FixedIf how to see that it helped.
+	Means, KnownBy, Fix, FixedIf string
+}
+
+// String returns the page, one line for each part.
+func (d Doc) String() string {
+	return fmt.Sprintf("means     %s\nknown by  %s\nfix       %s\nfixed if  %s", d.Means, d.KnownBy, d.Fix, d.FixedIf)
+}
+
+// Verdict is what one rule says.
 type Verdict struct {
 	Findings []Finding
 	Unknown  []string
@@ -55,6 +85,9 @@ type Ref struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
+// Key tells things of different kinds with one name apart.
+func (r Ref) Key() string { return r.Kind + "/" + r.Name }
+
 // Evidence is one observation: who says what.
 type Evidence struct {
 	Source string    `json:"source"`
@@ -62,7 +95,7 @@ type Evidence struct {
 	At     time.Time `json:"at,omitzero"`
 }
 
-// Finding is one thing that is wrong. Findings of one check with one cause are shown as one problem.
+// Finding is one thing that is wrong. Findings of one rule with one cause are shown as one problem.
 type Finding struct {
 	Subject    Ref        `json:"subject"`
 	Confidence Confidence `json:"confidence"`
@@ -75,61 +108,4 @@ type Finding struct {
 	// Next is the command to paste, Fix what to do in words.
 	Next string `json:"next"`
 	Fix  string `json:"fix,omitempty"`
-}
-
-// Problem is the findings of one check with one cause.
-type Problem struct {
-	Check       string     `json:"check"`
-	Title       string     `json:"title"`
-	Severity    Severity   `json:"severity"`
-	Confidence  Confidence `json:"confidence"`
-	Cause       string     `json:"cause"`
-	Subjects    []Ref      `json:"subjects"`
-	Evidence    []Evidence `json:"evidence,omitempty"`
-	Deadline    time.Time  `json:"deadline,omitzero"`
-	Consequence string     `json:"consequence,omitempty"`
-	Next        string     `json:"next"`
-	// Writes says that Next changes the cluster.
-	Writes bool   `json:"nextWrites,omitempty"`
-	Fix    string `json:"fix,omitempty"`
-}
-
-// NotChecked is a check, or a part of one, that could not be made.
-type NotChecked struct {
-	Check  string `json:"check"`
-	Title  string `json:"title"`
-	Reason string `json:"reason"`
-	// Asked says that the user asked not to look.
-	Asked bool `json:"asked,omitempty"`
-}
-
-// Report is the judgement of a Snapshot.
-type Report struct {
-	Problems   []Problem    `json:"problems"`
-	NotChecked []NotChecked `json:"notChecked"`
-	Passed     []string     `json:"passed"`
-	// UnderWay is what is neither wrong nor done.
-	UnderWay []Note `json:"underWay"`
-	// Elsewhere is what is wrong or under way in the rest of the cluster, where the user named a part of it.
-	Elsewhere *Note `json:"elsewhere,omitempty"`
-}
-
-// Note is something that takes its time: machines that start, pods that wait for them.
-type Note struct {
-	Text     string `json:"text"`
-	Subjects []Ref  `json:"subjects"`
-	// Since is when the first of the subjects began, as far as is known.
-	Since time.Time `json:"since,omitzero"`
-}
-
-// Checks returns all rules, in the order of a machine's life.
-func Checks() []Check {
-	var out []Check
-	for _, family := range [][]Check{
-		launchChecks(), poolChecks(), pendingChecks(), bootChecks(), certificateChecks(), registerChecks(), initializeChecks(),
-		runningChecks(), rebootChecks(), tagChecks(), terminateChecks(), fleetChecks(),
-	} {
-		out = append(out, family...)
-	}
-	return out
 }

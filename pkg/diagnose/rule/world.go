@@ -1,4 +1,4 @@
-package diagnose
+package rule
 
 import (
 	"cmp"
@@ -6,13 +6,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
-// World is a Snapshot with what all checks look up in it.
+// World is a Snapshot with what all rules look up in it.
 type World struct {
 	*fleet.Snapshot
 	machines []fleet.Machine
@@ -21,12 +22,15 @@ type World struct {
 	boots    map[string]bootlog.Report
 	// machineOf finds the machine of a thing by kind and name.
 	machineOf map[string]fleet.Machine
-	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several checks compare them.
+	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several rules compare them.
 	wanted map[string]map[string]string
 	hashes map[string]string // of the NodeClasses, by name
+	// patience is that of the rule that looks.
+	patience time.Duration
 }
 
-func newWorld(s *fleet.Snapshot) *World {
+// NewWorld makes the World of a Snapshot.
+func NewWorld(s *fleet.Snapshot) *World {
 	w := &World{
 		Snapshot: s, machines: s.Machines(), classes: map[string]*v1alpha1.OutscaleNodeClass{},
 		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]fleet.Machine{},
@@ -66,8 +70,29 @@ func newWorld(s *fleet.Snapshot) *World {
 	return w
 }
 
-// eventsOf returns the events of an object with one of the reasons, oldest first.
-func (w *World) eventsOf(kind, name string, reasons ...string) []corev1.Event {
+// Machines returns the machines of the Snapshot, joined once.
+func (w *World) Machines() []fleet.Machine { return w.machines }
+
+// Machine returns the machine of a thing.
+func (w *World) Machine(kind, name string) (fleet.Machine, bool) {
+	m, ok := w.machineOf[kind+"/"+name]
+	return m, ok
+}
+
+// Class returns a NodeClass, nil if there is none of the name.
+func (w *World) Class(name string) *v1alpha1.OutscaleNodeClass { return w.classes[name] }
+
+// Boot returns what the console of a VM shows, and whether it was read.
+func (w *World) Boot(vmID string) (bootlog.Report, bool) {
+	boot, read := w.boots[vmID]
+	return boot, read
+}
+
+// ClusterRef names the cluster.
+func (w *World) ClusterRef() Ref { return Ref{Kind: "Cluster", Name: w.Cluster.Name} }
+
+// EventsOf returns the events of an object with one of the reasons, oldest first.
+func (w *World) EventsOf(kind, name string, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, event := range w.events[kind+"/"+name] {
 		if slices.Contains(reasons, event.Reason) {
@@ -77,51 +102,58 @@ func (w *World) eventsOf(kind, name string, reasons ...string) []corev1.Event {
 	return out
 }
 
-// recent returns the events of all objects of a kind with one of the reasons, oldest first.
-func (w *World) recent(kind string, within time.Duration, reasons ...string) []corev1.Event {
+// Recent returns the events of all objects of a kind with one of the reasons, oldest first.
+func (w *World) Recent(kind string, within time.Duration, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, event := range w.Events {
-		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && w.TakenAt.Sub(fleet.Seen(event)) <= within {
+		late := w.TakenAt.Sub(fleet.Seen(event)) > within
+		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && !late {
 			out = append(out, event)
 		}
 	}
 	slices.SortFunc(out, func(a, b corev1.Event) int {
-		return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(
+			fleet.Seen(a).Compare(fleet.Seen(b)),
+			cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name),
+			cmp.Compare(a.Name, b.Name),
+		)
 	})
 	return out
 }
 
-func evidenceOf(event corev1.Event) Evidence {
-	return Evidence{Source: "event", Text: short(event.Reason + ": " + event.Message), At: fleet.Seen(event).UTC()}
-}
-
-// since tells how long ago a moment was, 0 for one that is not known.
-func (w *World) since(t time.Time) time.Duration {
+// Since returns how long ago a moment was, 0 for one that is not known.
+func (w *World) Since(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
 	return w.TakenAt.Sub(t)
 }
 
-// in returns the machines of a phase.
-func (w *World) in(phase fleet.Phase) []fleet.Machine {
+// Early reports whether the patience of the rule that asks is not over for what began then.
+func (w *World) Early(began time.Time) bool { return w.Since(began) < w.patience }
+
+// In returns the machines of a phase.
+func (w *World) In(phase fleet.Phase) []fleet.Machine {
 	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool { return m.Phase() != phase })
 }
 
-// claimRef names the NodeClaim of a machine.
-func claimRef(m fleet.Machine, since time.Time) Ref {
-	ref := Ref{Kind: "NodeClaim", Name: m.Claim.Name, Since: since.UTC()}
-	if m.VM != nil {
-		ref.VM = m.VM.ID
-	}
-	return ref
+// Booting returns the machines with a VM whose kubelet has not registered as it must.
+func (w *World) Booting() []fleet.Machine {
+	return slices.DeleteFunc(w.In(fleet.PhaseRegistering), func(m fleet.Machine) bool {
+		return m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue
+	})
 }
 
-// nodeRef names the Node of a machine.
-func nodeRef(m fleet.Machine, since time.Time) Ref {
-	ref := Ref{Kind: "Node", Name: m.Node.Name, Since: since.UTC()}
-	if m.VM != nil {
-		ref.VM = m.VM.ID
-	}
-	return ref
+// Starting returns the machines that are no nodes yet.
+func (w *World) Starting() []fleet.Machine {
+	return slices.Concat(w.In(fleet.PhaseLaunching), w.In(fleet.PhaseRegistering), w.In(fleet.PhaseInitializing))
+}
+
+// LaunchedSince reports whether the pool got a VM after a refusal: then the refusal is over.
+func (w *World) LaunchedSince(pool string, refused time.Time) bool {
+	return slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
+		launched := m.Condition(karpv1.ConditionTypeLaunched)
+		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && fleet.IsTrue(launched) &&
+			launched.LastTransitionTime.After(refused)
+	})
 }

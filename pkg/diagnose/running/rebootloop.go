@@ -1,4 +1,4 @@
-package diagnose
+package running
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -22,35 +24,35 @@ const (
 )
 
 // rebootsAgain finds machines that boot again and again while their Node is Ready in between.
-func rebootsAgain(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseRunning) {
+func rebootsAgain(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseRunning) {
 		if m.Node == nil {
 			continue
 		}
-		boots := w.rebootsOf(m)
-		services, late := w.lateServices(m)
+		boots := rebootsOf(w, m)
+		services, late := lateServices(w, m)
 		if len(boots) == 0 && !late {
 			continue
 		}
-		f := Finding{
-			Subject: nodeRef(m, time.Time{}), Confidence: Certain, Cause: "the machine reboots again and again",
+		f := rule.Finding{
+			Subject: facts.NodeRef(m, time.Time{}), Confidence: rule.Certain, Cause: "the machine reboots again and again",
 			Next: "kubectl kpo console " + m.Node.Name,
 			Fix: "the present boot on the console shows what it waits for: Talos reboots a machine whose services " +
 				"are not up after 70 minutes",
 		}
 		if len(boots) > 0 {
 			f.Subject.Since = fleet.Seen(boots[0]).UTC()
-			f.Evidence = append(f.Evidence, Evidence{
+			f.Evidence = append(f.Evidence, rule.Evidence{
 				Source: "event", Text: fmt.Sprintf("Rebooted %d times since %s", len(boots), f.Subject.Since.Format("15:04Z")),
-			}, evidenceOf(boots[len(boots)-1]))
+			}, facts.Event(boots[len(boots)-1]))
 		}
 		if late {
 			f.Cause, f.Fix = services.Diagnosis, services.Remedy
 			if len(boots) == 0 {
-				f.Confidence = Likely // it may still end by itself, within the 70 minutes
+				f.Confidence = rule.Likely // it may still end by itself, within the 70 minutes
 			}
-			f.Evidence = append(f.Evidence, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(services.Text))})
+			f.Evidence = append(f.Evidence, rule.Evidence{Source: "console", Text: m.VM.ID + " " + facts.Line(services)})
 		}
 		out.Findings = append(out.Findings, f)
 	}
@@ -58,24 +60,25 @@ func rebootsAgain(w *World) Verdict {
 }
 
 // rebootsOf returns the events of the boots of a Node, oldest first: none if there are few, or if they are over.
-func (w *World) rebootsOf(m fleet.Machine) []corev1.Event {
+func rebootsOf(w *rule.World, m fleet.Machine) []corev1.Event {
 	seen := map[string]bool{}
-	events := slices.DeleteFunc(w.eventsOf("Node", m.Node.Name, "Rebooted"), func(e corev1.Event) bool {
+	events := slices.DeleteFunc(w.EventsOf("Node", m.Node.Name, "Rebooted"), func(e corev1.Event) bool {
 		again := seen[e.Message] // it has the boot ID
 		seen[e.Message] = true
-		return again || w.since(fleet.Seen(e)) > rebootsWithin
+		return again || w.Since(fleet.Seen(e)) > rebootsWithin
 	})
-	if len(events) <= rebootsAtMost || w.since(fleet.Seen(events[len(events)-1])) > rebootsOver {
+	if len(events) <= rebootsAtMost || w.Since(fleet.Seen(events[len(events)-1])) > rebootsOver {
 		return nil
 	}
 	return events
 }
 
 // lateServices returns what the console shows of services that are not up, where it was read.
-func (w *World) lateServices(m fleet.Machine) (bootlog.Finding, bool) {
+func lateServices(w *rule.World, m fleet.Machine) (bootlog.Finding, bool) {
 	if m.VM == nil {
 		return bootlog.Finding{}, false
 	}
-	cause, bad := w.boots[m.VM.ID].Cause()
+	boot, _ := w.Boot(m.VM.ID)
+	cause, bad := boot.Cause()
 	return cause, bad && cause.Stage == bootlog.StageServices && cause.At >= servicesPatience
 }

@@ -1,4 +1,4 @@
-package diagnose
+package running
 
 import (
 	"cmp"
@@ -9,43 +9,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/certificates"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-const (
-	// notReadyPatience is longer than a kubelet's restart.
-	notReadyPatience = time.Minute
-	// driftPatience is how long a replacement may take.
-	driftPatience = 30 * time.Minute
-)
+// notReadyPatience is longer than a kubelet's restart.
+const notReadyPatience = time.Minute
 
-func runningChecks() []Check {
-	joined := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes}
-	cloud := []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs}
-	return []Check{
-		{ID: "KPO401", Title: "node not Ready", Severity: Error, Needs: joined, Find: nodeNotReady, ExplainedBy: []string{"KPO402", "KPO411", "KPO412"}},
-		{ID: "KPO402", Title: "VM gone, Node still there", Severity: Error, Needs: cloud, Find: vmGone},
-		{ID: "KPO403", Title: "node smaller than promised", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims}, Find: inconsistent},
-		{ID: "KPO404", Title: "drifted and not replaced", Severity: Warning, Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents}, Find: driftBlocked},
-		{ID: "KPO412", Title: "VM stopped, Node still there", Severity: Error, Needs: cloud, Find: vmStopped},
-		{
-			ID: "KPO413", Title: "reboot loop", Severity: Error, Needs: append(joined, fleet.SourceEvents),
-			Find: rebootsAgain, ExplainedBy: []string{"KPO401", "KPO402", "KPO411", "KPO412"},
-		},
-	}
-}
-
-func nodeNotReady(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.in(fleet.PhaseRunning) {
+func nodeNotReady(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.In(fleet.PhaseRunning) {
 		ready := fleet.Ready(m.Node)
-		if m.Node == nil || ready.Status == corev1.ConditionTrue || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
+		if m.Node == nil || ready.Status == corev1.ConditionTrue || w.Early(ready.LastTransitionTime.Time) {
 			continue
 		}
-		f := Finding{
-			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain, Cause: notReadyCause(ready),
-			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...),
+		f := rule.Finding{
+			Subject: facts.NodeRef(m, ready.LastTransitionTime.Time), Confidence: rule.Certain, Cause: notReadyCause(ready),
+			Evidence: append([]rule.Evidence{facts.Ready(ready)}, facts.VM(w, m)...),
 			Next:     "kubectl kpo console " + m.Node.Name, Fix: "the end of the console shows whether the machine hangs, is out of memory, or lost its network",
 		}
 		out.Findings = append(out.Findings, f)
@@ -62,8 +45,8 @@ func notReadyCause(ready corev1.NodeCondition) string {
 }
 
 // joined are machines whose Node has registered, and that are not being deleted.
-func (w *World) joined() []fleet.Machine {
-	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool {
+func joined(w *rule.World) []fleet.Machine {
+	return slices.DeleteFunc(slices.Clone(w.Machines()), func(m fleet.Machine) bool {
 		phases := []fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}
 		return m.Node == nil || m.Claim == nil || !slices.Contains(phases, m.Phase())
 	})
@@ -77,9 +60,9 @@ func silentSince(node *corev1.Node) time.Time {
 	return time.Time{}
 }
 
-func vmGone(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.joined() {
+func vmGone(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range joined(w) {
 		cause := ""
 		switch {
 		case m.VM == nil:
@@ -89,9 +72,9 @@ func vmGone(w *World) Verdict {
 		default:
 			continue
 		}
-		f := Finding{
-			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: cause + ", and Karpenter did not do it",
-			Evidence: []Evidence{{Source: "claim", Text: m.Claim.Name + " names " + m.Claim.Status.ProviderID}},
+		f := rule.Finding{
+			Subject: facts.NodeRef(m, silentSince(m.Node)), Confidence: rule.Certain, Cause: cause + ", and Karpenter did not do it",
+			Evidence: []rule.Evidence{{Source: "claim", Text: m.Claim.Name + " names " + m.Claim.Status.ProviderID}},
 			Next:     "kubectl get nodeclaim " + m.Claim.Name,
 			Fix: "Karpenter replaces the node by itself a few minutes after its Node stops being Ready; if the NodeClaim is still there " +
 				"10 minutes after that, read the controller's log; ReadApiLogs shows who deleted the VM",
@@ -102,25 +85,25 @@ func vmGone(w *World) Verdict {
 	return out
 }
 
-func stateReason(m fleet.Machine) []Evidence {
+func stateReason(m fleet.Machine) []rule.Evidence {
 	if m.VM == nil || m.VM.StateReason == "" {
 		return nil
 	}
-	return []Evidence{{Source: "vm", Text: m.VM.ID + ": " + m.VM.StateReason}}
+	return []rule.Evidence{{Source: "vm", Text: m.VM.ID + ": " + m.VM.StateReason}}
 }
 
 // vmStopped is no vmGone: a stopped VM still exists, so that Karpenter does not take its node for gone.
-func vmStopped(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.joined() {
+func vmStopped(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range joined(w) {
 		if m.VM == nil || !slices.Contains([]string{vm.StateStopped, vm.StateStopping, vm.StateQuarantine}, m.VM.State) {
 			continue
 		}
-		f := Finding{
-			Subject: nodeRef(m, silentSince(m.Node)), Confidence: Certain, Cause: "the VM of the Node is " + m.VM.State + ", and Karpenter did not do it",
-			Evidence: append([]Evidence{{Source: "vm", Text: m.VM.ID + " " + m.VM.State}}, stateReason(m)...),
+		f := rule.Finding{
+			Subject: facts.NodeRef(m, silentSince(m.Node)), Confidence: rule.Certain, Cause: "the VM of the Node is " + m.VM.State + ", and Karpenter did not do it",
+			Evidence: append([]rule.Evidence{{Source: "vm", Text: m.VM.ID + " " + m.VM.State}}, stateReason(m)...),
 		}
-		w.afterStop(&f, m)
+		afterStop(&f, m)
 		out.Findings = append(out.Findings, f)
 	}
 	return out
@@ -128,32 +111,32 @@ func vmStopped(w *World) Verdict {
 
 // contradicted is vmGone's finding about a VM that Outscale does not know while its kubelet reports: one of the two is
 // wrong, and the Node follows within a minute if it is Outscale that is right.
-func contradicted(m fleet.Machine, f Finding) Finding {
+func contradicted(m fleet.Machine, f rule.Finding) rule.Finding {
 	ready := fleet.Ready(m.Node)
 	if m.VM != nil || ready.Status != corev1.ConditionTrue {
 		return f
 	}
-	f.Confidence, f.Cause = Possible, "Outscale does not know the VM of the Node, and the Node is Ready"
-	f.Evidence = append(f.Evidence, readyEvidence(ready))
+	f.Confidence, f.Cause = rule.Possible, "Outscale does not know the VM of the Node, and the Node is Ready"
+	f.Evidence = append(f.Evidence, facts.Ready(ready))
 	f.Next = "kubectl kpo doctor " + m.Node.Name
 	f.Fix = "wait a minute: the Node of a VM that is gone stops being Ready; one that stays Ready runs in another account or region"
 	return f
 }
 
-func inconsistent(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.machines {
+func inconsistent(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.Machines() {
 		condition := m.Condition(karpv1.ConditionTypeConsistentStateFound)
 		if condition.Status != "False" {
 			continue
 		}
-		f := Finding{
-			Subject: claimRef(m, condition.LastTransitionTime.Time), Confidence: Certain, Cause: "the node has less than its NodeClaim promised, so that pods may never fit",
-			Evidence: []Evidence{{Source: "claim", Text: short("ConsistentStateFound=False " + condition.Reason + ": " + condition.Message), At: condition.LastTransitionTime.UTC()}},
+		f := rule.Finding{
+			Subject: facts.ClaimRef(m, condition.LastTransitionTime.Time), Confidence: rule.Certain, Cause: "the node has less than its NodeClaim promised, so that pods may never fit",
+			Evidence: []rule.Evidence{{Source: "claim", Text: facts.Short("ConsistentStateFound=False " + condition.Reason + ": " + condition.Message), At: condition.LastTransitionTime.UTC()}},
 			Next:     "kubectl describe nodeclaim " + m.Claim.Name, Fix: "compare capacity of NodeClaim and Node; set kubelet sizes in the NodeClass, not in the worker config",
 		}
-		for _, event := range w.eventsOf("NodeClaim", m.Claim.Name, "FailedConsistencyCheck") {
-			f.Evidence = append(f.Evidence, evidenceOf(event))
+		for _, event := range w.EventsOf("NodeClaim", m.Claim.Name, "FailedConsistencyCheck") {
+			f.Evidence = append(f.Evidence, facts.Event(event))
 		}
 		out.Findings = append(out.Findings, f)
 	}
@@ -162,36 +145,71 @@ func inconsistent(w *World) Verdict {
 
 // blockedPool are the events that say that a budget of the NodePool allows no disruption, or none of drifted nodes
 // (NodePoolBlocked and NodePoolBlockedForDisruptionReason in pkg/controllers/disruption/events/events.go).
-func (w *World) blockedPool(pool string, within time.Duration) []corev1.Event {
-	return slices.DeleteFunc(w.eventsOf("NodePool", pool, "DisruptionBlocked"), func(e corev1.Event) bool {
+func blockedPool(w *rule.World, pool string, within time.Duration) []corev1.Event {
+	return slices.DeleteFunc(w.EventsOf("NodePool", pool, "DisruptionBlocked"), func(e corev1.Event) bool {
 		otherReason := strings.Contains(e.Message, "disruption reason") && !strings.Contains(e.Message, string(karpv1.DisruptionReasonDrifted))
-		return w.since(fleet.Seen(e)) > within || otherReason
+		return w.Since(fleet.Seen(e)) > within || otherReason
 	})
 }
 
-func driftBlocked(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.machines {
+func driftBlocked(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.Machines() {
 		drifted := m.Condition(karpv1.ConditionTypeDrifted)
 		// While it reboots, that is what keeps Karpenter from replacing the node.
-		if m.Claim == nil || !fleet.IsTrue(drifted) || m.Phase() == fleet.PhaseTerminating || m.Phase() == fleet.PhaseRebooting || w.since(drifted.LastTransitionTime.Time) < driftPatience {
+		if m.Claim == nil || !fleet.IsTrue(drifted) || m.Phase() == fleet.PhaseTerminating || m.Phase() == fleet.PhaseRebooting || w.Early(drifted.LastTransitionTime.Time) {
 			continue
 		}
-		blocked := w.eventsOf("NodeClaim", m.Claim.Name, "DisruptionBlocked")
+		blocked := w.EventsOf("NodeClaim", m.Claim.Name, "DisruptionBlocked")
 		if m.Node != nil {
-			blocked = append(blocked, w.eventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
+			blocked = append(blocked, w.EventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
-		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.since(fleet.Seen(e)) > lookBack })
-		blocked = append(blocked, w.blockedPool(m.Claim.Labels[karpv1.NodePoolLabelKey], lookBack)...)
+		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.Since(fleet.Seen(e)) > facts.LookBack })
+		blocked = append(blocked, blockedPool(w, m.Claim.Labels[karpv1.NodePoolLabelKey], facts.LookBack)...)
 		if len(blocked) == 0 {
 			continue
 		}
-		out.Findings = append(out.Findings, Finding{
-			Subject: claimRef(m, drifted.LastTransitionTime.Time), Confidence: Certain, Cause: "the node differs from its NodeClass or NodePool, and may not be disrupted",
-			Evidence: []Evidence{
-				{Source: "claim", Text: "Drifted=True " + drifted.Reason, At: drifted.LastTransitionTime.UTC()}, evidenceOf(blocked[len(blocked)-1]),
+		out.Findings = append(out.Findings, rule.Finding{
+			Subject: facts.ClaimRef(m, drifted.LastTransitionTime.Time), Confidence: rule.Certain, Cause: "the node differs from its NodeClass or NodePool, and may not be disrupted",
+			Evidence: []rule.Evidence{
+				{Source: "claim", Text: "Drifted=True " + drifted.Reason, At: drifted.LastTransitionTime.UTC()}, facts.Event(blocked[len(blocked)-1]),
 			},
 			Next: "kubectl describe nodeclaim " + m.Claim.Name, Fix: "remove what blocks it: a budget of the NodePool, a PodDisruptionBudget, or karpenter.sh/do-not-disrupt",
+		})
+	}
+	return out
+}
+
+// afterStop says what becomes of a node whose VM is stopped: the interruption controller replaces it, unless it is told
+// not to.
+func afterStop(f *rule.Finding, m fleet.Machine) {
+	key := karpv1.DoNotRepairAnnotationKey
+	if m.Node.Annotations[key] == "true" || m.Claim.Annotations[key] == "true" {
+		f.Fix = key + " keeps the node as it is: start the VM in Outscale, or delete the NodeClaim and its " +
+			"pods get another node; ReadApiLogs shows who stopped it"
+		f.Next = "kubectl delete nodeclaim " + m.Claim.Name
+		return
+	}
+	f.Fix = "the controller replaces the node about a minute after it is not Ready any more; act only if it is still there after " +
+		"5 minutes: start the VM in Outscale, or delete the NodeClaim. ReadApiLogs shows who stopped it"
+	f.Next = "kubectl describe nodeclaim " + m.Claim.Name
+}
+
+// servingCertificates are those without which the API server does not get logs and metrics from a kubelet.
+func servingCertificates(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.Machines() {
+		csr, ok := certificates.RequestOf(w, m, certificates.Serving)
+		cause, since := certificates.Stuck(csr)
+		if !ok || m.Node == nil || cause == "" || w.Early(since) {
+			continue
+		}
+		out.Findings = append(out.Findings, rule.Finding{
+			Subject: facts.NodeRef(m, since), Confidence: rule.Certain,
+			Cause:    "the kubelet asked for its serving certificate, and " + cause + ": kubectl logs, exec and metrics fail on the node",
+			Evidence: []rule.Evidence{certificates.Evidence(csr)}, Next: "kubectl describe csr " + csr.Name,
+			Fix: "run an approver for signer kubernetes.io/kubelet-serving (Kubernetes has none), or take rotate-server-certificates " +
+				"off the kubelet",
 		})
 	}
 	return out

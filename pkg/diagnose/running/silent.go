@@ -1,13 +1,14 @@
-package diagnose
+package running
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 )
 
@@ -21,43 +22,26 @@ const (
 )
 
 // nodeSilent finds Nodes whose kubelet does not report, and says what Karpenter will do about it.
-func nodeSilent(w *World) Verdict {
-	var out Verdict
-	for _, m := range w.machines {
+func nodeSilent(w *rule.World) rule.Verdict {
+	var out rule.Verdict
+	for _, m := range w.Machines() {
 		ready := fleet.Ready(m.Node)
-		if m.Phase() != fleet.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.since(ready.LastTransitionTime.Time) < notReadyPatience {
+		if m.Phase() != fleet.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.Early(ready.LastTransitionTime.Time) {
 			continue
 		}
-		f := Finding{
-			Subject: nodeRef(m, ready.LastTransitionTime.Time), Confidence: Certain,
-			Evidence: append([]Evidence{readyEvidence(ready)}, w.vmEvidence(m)...), Next: "kubectl kpo console " + m.Node.Name,
+		f := rule.Finding{
+			Subject: facts.NodeRef(m, ready.LastTransitionTime.Time), Confidence: rule.Certain,
+			Evidence: append([]rule.Evidence{facts.Ready(ready)}, facts.VM(w, m)...), Next: "kubectl kpo console " + m.Node.Name,
 			Fix: "the end of the console shows whether the machine hangs, is out of memory, or lost its network",
 		}
-		w.repairs(&f, m, ready)
+		repairs(w, &f, m, ready)
 		out.Findings = append(out.Findings, f)
 	}
 	return out
 }
 
-func readyEvidence(ready corev1.NodeCondition) Evidence {
-	text := short(fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message))
-	return Evidence{Source: "node", Text: text, At: ready.LastTransitionTime.UTC()}
-}
-
-// vmEvidence is what the VM and its console show about a node that is not Ready.
-func (w *World) vmEvidence(m fleet.Machine) []Evidence {
-	if m.VM == nil {
-		return nil
-	}
-	out := []Evidence{{Source: "vm", Text: m.VM.ID + " is " + m.VM.State}}
-	if cause, bad := w.boots[m.VM.ID].Suspect(); bad {
-		out = append(out, Evidence{Source: "console", Text: m.VM.ID + " " + short(withoutUptime(cause.Text))})
-	}
-	return out
-}
-
 // repairs says whether node repair acts on a silent node, and when. What cannot be seen is not guessed.
-func (w *World) repairs(f *Finding, m fleet.Machine, ready corev1.NodeCondition) {
+func repairs(w *rule.World, f *rule.Finding, m fleet.Machine, ready corev1.NodeCondition) {
 	const silent = "the kubelet does not report; "
 	repair := w.Cluster.NodeRepair
 	switch {
@@ -73,14 +57,14 @@ func (w *World) repairs(f *Finding, m fleet.Machine, ready corev1.NodeCondition)
 		f.Cause = silent + "whether Karpenter repairs it is not visible: the controller's Deployment shows no value of the feature gate NodeRepair"
 		f.Fix = "look up the feature gate NodeRepair where the controller runs; " + f.Fix
 	default:
-		f.Deadline, f.Consequence = w.repairTime(m, ready)
+		f.Deadline, f.Consequence = repairTime(w, m, ready)
 		f.Cause = silent + "node repair is on"
-		w.repairBlocked(f, m)
+		repairBlocked(w, f, m)
 	}
 }
 
 // repairTime returns when node repair may act, and what it does then. It counts from the end of the last reboot at most.
-func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Time, string) {
+func repairTime(w *rule.World, m fleet.Machine, ready corev1.NodeCondition) (time.Time, string) {
 	from := ready.LastTransitionTime.Time
 	if created := m.Node.CreationTimestamp.Time; created.After(from) {
 		from = created
@@ -96,11 +80,11 @@ func (w *World) repairTime(m fleet.Machine, ready corev1.NodeCondition) (time.Ti
 }
 
 // repairBlocked adds what Karpenter itself says against the repair.
-func (w *World) repairBlocked(f *Finding, m fleet.Machine) {
-	events := w.eventsOf("Node", m.Node.Name, "NodeRepairBlocked", "DisruptionBlocked")
+func repairBlocked(w *rule.World, f *rule.Finding, m fleet.Machine) {
+	events := w.EventsOf("Node", m.Node.Name, "NodeRepairBlocked", "DisruptionBlocked")
 	for _, event := range events {
-		if w.since(fleet.Seen(event)) <= lookBack && !fleet.Seen(event).Before(f.Subject.Since) {
-			f.Evidence = append(f.Evidence, evidenceOf(event))
+		if w.Since(fleet.Seen(event)) <= facts.LookBack && !fleet.Seen(event).Before(f.Subject.Since) {
+			f.Evidence = append(f.Evidence, facts.Event(event))
 			f.Cause = "the kubelet does not report; node repair is on, and something blocks it"
 			f.Fix = "the event names what blocks it: a budget, or too many unhealthy nodes of the NodePool"
 		}

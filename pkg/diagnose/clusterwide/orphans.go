@@ -1,4 +1,4 @@
-package diagnose
+package clusterwide
 
 import (
 	"strings"
@@ -71,11 +71,11 @@ func Orphans(s *fleet.Snapshot) []Leftover {
 // verdict is that of the controller's own garbage collection, in the words of kpo.
 func verdict(s *fleet.Snapshot, m fleet.Machine) (string, string) {
 	v := *m.VM
-	facts := owner.Facts{VM: v.Core(), Protected: v.Protected, Now: s.TakenAt}
+	known := owner.Facts{VM: v.Core(), Protected: v.Protected, Now: s.TakenAt}
 	if m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue {
-		facts.ReadyNode = m.Node.Name
+		known.ReadyNode = m.Node.Name
 	}
-	judged := owner.Judge(s.Cluster.Owned(), facts)
+	judged := owner.Judge(s.Cluster.Owned(), known)
 	switch {
 	case judged.Keep != "":
 		return kept(judged.Keep), judged.Why
