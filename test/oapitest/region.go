@@ -61,6 +61,7 @@ type Region struct {
 	capacity []*capacityRule
 	servers  map[string]int
 	faults   []*activeFault
+	struck   map[FaultKind]int
 	throttle throttles
 	lockouts map[string]*lockout
 	journal  journal
@@ -138,6 +139,7 @@ func (r *Region) setup() {
 	r.tokens = map[string]*launch{}
 	r.used = map[string]bool{}
 	r.lockouts = map[string]*lockout{}
+	r.struck = map[FaultKind]int{}
 	r.quotas = map[string]int{
 		quotaVMs: r.Quotas.VMs, quotaCores: r.Quotas.Cores, quotaMemory: r.Quotas.MemoryGiB, quotaGPUs: r.Quotas.GPUs,
 	}
