@@ -15,10 +15,10 @@ help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
 .PHONY: demo
-demo: ## A whole cluster on this machine that scales 0 -> 3 -> 12 -> 0 and goes away (CHART=1, FLAGS=...)
+demo: ## A whole cluster on this machine that scales 0 -> 3 -> 12 -> 0 and goes away (CHART=1, FAULTS=storm, FLAGS=...)
 	@echo "building the demo itself (minutes on a cold cache); it then builds the rest and says how far it is"
 	go build -o bin/sandbox ./test/sandbox/cmd/sandbox
-	bin/sandbox demo $(if $(CHART),--chart) $(FLAGS)
+	bin/sandbox demo $(if $(CHART),--chart) $(if $(FAULTS),--faults=$(FAULTS)) $(FLAGS)
 
 .PHONY: sandbox
 sandbox: ## The same cluster left running, with lines to paste for kubectl and Outscale clients (FLAGS=...)

@@ -52,6 +52,9 @@ func main() {
 // run is the whole dependency graph, in the order of construction.
 func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 	uncached := op.GetAPIReader()
+	if err := guard(ctx, op, cfg); err != nil {
+		return err
+	}
 	kubeSystem := &corev1.Namespace{}
 	if err := uncached.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, kubeSystem); err != nil {
 		return fmt.Errorf("reading the cluster's UID from namespace kube-system: %w", err)
@@ -94,4 +97,16 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 		).
 		Start(ctx)
 	return nil
+}
+
+// guard keeps a dry run from running next to a live controller, now and later.
+func guard(ctx context.Context, op *operator.Operator, cfg *config) error {
+	if !cfg.api.DryRun {
+		return nil
+	}
+	out := dryrun.NewGuard(op.GetAPIReader(), coreoptions.FromContext(ctx).LeaderElectionNamespace)
+	if err := out.Check(ctx); err != nil {
+		return err
+	}
+	return op.Add(out)
 }

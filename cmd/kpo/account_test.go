@@ -8,29 +8,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // stored writes a changed healthy cluster to a file.
-func stored(t *testing.T, change func(*fleet.Snapshot)) string {
+func stored(t *testing.T, change func(*snapshot.Snapshot)) string {
 	t.Helper()
-	s, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	s, err := gather.Load(filepath.Join("testdata", "healthy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	change(s)
 	path := filepath.Join(t.TempDir(), "snapshot.json")
-	if err := fleet.Save(s, path); err != nil {
+	if err := gather.Save(s, path); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
 func TestAnotherAccountIsNoHealthyCluster(t *testing.T) {
-	path := stored(t, func(s *fleet.Snapshot) {
-		s.Access = fleet.Access{Context: "prod-admin", Region: "eu-west-2", Key: "S000"}
-		s.VMs = []fleet.VM{{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "prod", vm.TagClusterUID: "another"}}}
+	path := stored(t, func(s *snapshot.Snapshot) {
+		s.Access = snapshot.Access{Context: "prod-admin", Region: "eu-west-2", Key: "S000"}
+		s.VMs = []snapshot.VM{{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "prod", vm.TagClusterUID: "another"}}}
 	})
 	const want = "none of the 2 VMs that Ready Nodes name exists in this account (key ...S000, eu-west-2): wrong credentials or region?"
 	for _, line := range []string{"doctor", "doctor -o short", "doctor default-7xk2p", "orphans", "orphans --delete --yes", "tags", "nodes", "timeline"} {

@@ -11,8 +11,9 @@ import (
 	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // app is what all commands share.
@@ -34,7 +35,7 @@ func newApp(streams genericiooptions.IOStreams, env environment, c clients) *app
 }
 
 // theme decides once how to print.
-func (a *app) theme(s *fleet.Snapshot, o *output) *render.Theme {
+func (a *app) theme(s *snapshot.Snapshot, o *output) *render.Theme {
 	options := render.Options{Color: a.colored(), ASCII: a.symbols == "ascii" || a.symbols == "auto" && !a.env.utf8, Now: a.clients.now()}
 	if s != nil {
 		options.Now = s.TakenAt // what a file tells must not grow older by itself
@@ -73,7 +74,7 @@ func (a *app) onTerminal(stream io.Writer) bool { return term.TTY{Out: stream}.I
 func (a *app) tell(text string) { fmt.Fprintln(a.streams.ErrOut, bootlog.Plain(text)) }
 
 // snapshot reads the fleet, or the file that --from names.
-func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Snapshot, error) {
+func (a *app) snapshot(ctx context.Context, without ...snapshot.Source) (*snapshot.Snapshot, error) {
 	if a.from != "" {
 		return a.load()
 	}
@@ -81,7 +82,7 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	if err != nil {
 		return nil, err
 	}
-	in := fleet.Inputs{
+	in := gather.Inputs{
 		Kube: kube, ClusterName: a.clusterName, ClusterID: a.clusterID, Now: a.clients.now, Usage: a.usage, Without: without,
 	}
 	account, err := a.account()
@@ -96,7 +97,7 @@ func (a *app) snapshot(ctx context.Context, without ...fleet.Source) (*fleet.Sna
 	in.Access.Context = a.context()
 	done := a.progress(&in)
 	defer done()
-	s := fleet.Gather(ctx, in)
+	s := gather.Gather(ctx, in)
 	if why := s.Unreachable(); why != "" {
 		return nil, hint(errors.New("cannot read the cluster: "+why), "kubectl cluster-info")
 	}
@@ -119,23 +120,23 @@ func (a *app) context() string {
 // error.
 func (a *app) account() (*account, error) {
 	if a.cloud == "off" {
-		return nil, fleet.Skipped("--cloud=off")
+		return nil, gather.Skipped("--cloud=off")
 	}
 	return a.clients.cloud(cloudFlags{a.profile, a.retryRefused})
 }
 
 // progress shows on a terminal what is being read.
-func (a *app) progress(in *fleet.Inputs) func() {
+func (a *app) progress(in *gather.Inputs) func() {
 	if !a.onTerminal(a.streams.ErrOut) {
 		return func() {}
 	}
-	in.Progress = func(source fleet.Source) { fmt.Fprintf(a.streams.ErrOut, "\r\033[Kreading %s", source) }
+	in.Progress = func(source snapshot.Source) { fmt.Fprintf(a.streams.ErrOut, "\r\033[Kreading %s", source) }
 	return func() { fmt.Fprint(a.streams.ErrOut, "\r\033[K") }
 }
 
 // installed fails where the cluster does not know Karpenter's kinds: everything else would only be missing, too.
-func (a *app) installed(s *fleet.Snapshot) error {
-	if s.Sources[fleet.SourceNodeClaims].Cause != fleet.CauseNotInstalled {
+func (a *app) installed(s *snapshot.Snapshot) error {
+	if s.Sources[snapshot.SourceNodeClaims].Cause != snapshot.CauseNotInstalled {
 		return nil
 	}
 	where := ""

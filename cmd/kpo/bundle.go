@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // standardStream is stdin or stdout in the place of a file.
@@ -44,13 +45,13 @@ func newBundle(a *app) *cobra.Command {
 			if err := a.writeBundle(s, b); err != nil {
 				return err
 			}
-			if s.Sources[fleet.SourceLogs].State == fleet.StateFailed { // a case can be judged without them
-				a.tell("some logs are not in it: " + s.Sources[fleet.SourceLogs].Reason)
-				if s.Sources[fleet.SourceLogs].Cause == fleet.CauseForbidden {
+			if s.Sources[snapshot.SourceLogs].State == snapshot.StateFailed { // a case can be judged without them
+				a.tell("some logs are not in it: " + s.Sources[snapshot.SourceLogs].Reason)
+				if s.Sources[snapshot.SourceLogs].Cause == snapshot.CauseForbidden {
 					a.tell("hint:  the chart's value kpoViewer.logs=true lets " + viewerRole + " read them")
 				}
 			}
-			needed := slices.DeleteFunc(slices.Collect(maps.Keys(s.Sources)), func(source fleet.Source) bool { return source == fleet.SourceLogs })
+			needed := slices.DeleteFunc(slices.Collect(maps.Keys(s.Sources)), func(source snapshot.Source) bool { return source == snapshot.SourceLogs })
 			slices.Sort(needed)
 			return a.warn(s, needed...)
 		},
@@ -60,12 +61,12 @@ func newBundle(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) writeBundle(s *fleet.Snapshot, b bundling) error {
+func (a *app) writeBundle(s *snapshot.Snapshot, b bundling) error {
 	if b.path == standardStream {
 		if b.compress {
-			return fleet.WriteCompressed(s, a.streams.Out)
+			return snapshot.WriteCompressed(s, a.streams.Out)
 		}
-		return fleet.Write(s, a.streams.Out)
+		return snapshot.Write(s, a.streams.Out)
 	}
 	if b.path == "" {
 		b.path = fmt.Sprintf("kpo-bundle-%s-%s.json", cmp.Or(s.Cluster.Name, "cluster"), s.TakenAt.Format("20060102T150405Z"))
@@ -73,7 +74,7 @@ func (a *app) writeBundle(s *fleet.Snapshot, b bundling) error {
 	if b.compress && !strings.HasSuffix(b.path, ".gz") {
 		b.path += ".gz"
 	}
-	if err := fleet.Save(s, b.path); err != nil {
+	if err := gather.Save(s, b.path); err != nil {
 		return hint(err, "kubectl kpo bundle --file OTHER.json")
 	}
 	fmt.Fprintln(a.streams.Out, b.path)
@@ -82,13 +83,13 @@ func (a *app) writeBundle(s *fleet.Snapshot, b bundling) error {
 }
 
 // load reads the file that --from names.
-func (a *app) load() (*fleet.Snapshot, error) {
-	var s *fleet.Snapshot
+func (a *app) load() (*snapshot.Snapshot, error) {
+	var s *snapshot.Snapshot
 	var err error
 	if a.from == standardStream {
-		s, err = fleet.Read(a.streams.In, "stdin")
+		s, err = snapshot.Read(a.streams.In, "stdin")
 	} else {
-		s, err = fleet.Load(a.from)
+		s, err = gather.Load(a.from)
 	}
 	if err != nil {
 		return nil, hint(err, "kubectl kpo bundle writes such a file")

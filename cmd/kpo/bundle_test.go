@@ -13,7 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // withController adds the Deployment of the chart, and a pod of it.
@@ -61,7 +62,7 @@ func TestABundleHasLogsAndVersions(t *testing.T) {
 	if got := l.kpo(t, "", "bundle", "--file", path); got.code != exitHealthy {
 		t.Fatalf("%+v", got)
 	}
-	s, err := fleet.Load(path)
+	s, err := gather.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestABundleWithoutLogsSaysSo(t *testing.T) {
 }
 
 func TestABundleOfARawFileIsMaskedAgain(t *testing.T) {
-	raw := changed(t, func(s *fleet.Snapshot) {
+	raw := changed(t, func(s *snapshot.Snapshot) {
 		s.Consoles = map[string]string{s.VMs[0].ID: "[    1.0] [talos] token: abcdef.0123456789abcdef\n"}
 		s.Logs = map[string]string{"kube-system/ccm": "token: abcdef.0123456789abcdef\nsecond\n"}
 	})

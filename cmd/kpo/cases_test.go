@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
 // consoleCase is a snapshot of testdata/cases, made after a public report, and what kpo says about its VM i-00000001.
@@ -102,7 +102,7 @@ func TestConsolesOfReportsThatRecover(t *testing.T) {
 // recovered writes a case with more lines at the end of its console.
 func recovered(t *testing.T, name string, lines []string) string {
 	t.Helper()
-	s, err := fleet.Load(filepath.Join("testdata", "cases", name+".json"))
+	s, err := gather.Load(filepath.Join("testdata", "cases", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -44,7 +44,7 @@ type cloudFlags struct {
 // account is the access to Outscale.
 type account struct {
 	// access is how the screens name it.
-	access fleet.Access
+	access snapshot.Access
 	// api is nil where nothing may be sent.
 	api *oapi.Client
 }
@@ -122,7 +122,7 @@ func newAccount(sdk *osc.Configuration, keys osc.AWSv4, cache string, now func()
 	if err != nil {
 		return nil, fmt.Errorf("no Outscale endpoint: %w", err)
 	}
-	out := &account{access: fleet.Access{Region: regionOf(sdk.Servers[0], endpoint), Key: keySuffix(keys.AccessKey)}}
+	out := &account{access: snapshot.Access{Region: regionOf(sdk.Servers[0], endpoint), Key: keySuffix(keys.AccessKey)}}
 	refused := newRefusedKey(cache, keys.AccessKey, endpoint, now)
 	options := oapi.DefaultOptions(userAgent())
 	options.Retries = 2 // somebody is waiting

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // completionTime is how long a shell waits for names.
@@ -78,29 +78,29 @@ func (a *app) completeTargets(cmd *cobra.Command, args []string, _ string) ([]st
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	machines := s.Machines()
-	slices.SortStableFunc(machines, func(x, y fleet.Machine) int { return cmp.Compare(rank(x), rank(y)) })
+	slices.SortStableFunc(machines, func(x, y snapshot.Machine) int { return cmp.Compare(rank(x), rank(y)) })
 	var out []string
 	for _, m := range machines {
 		if m.Claim != nil && !slices.Contains(args, m.Claim.Name) {
 			out = append(out, m.Claim.Name+"\tNodeClaim, "+strings.TrimPrefix(string(m.Phase()), "-"))
 		}
 		if m.Node != nil && (m.Claim == nil || m.Node.Name != m.Claim.Name) && !slices.Contains(args, m.Node.Name) {
-			out = append(out, m.Node.Name+"\tNode, Ready "+string(fleet.Ready(m.Node).Status))
+			out = append(out, m.Node.Name+"\tNode, Ready "+string(snapshot.Ready(m.Node).Status))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
 // rank puts machines that run behind those that do not.
-func rank(m fleet.Machine) int {
-	if m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue {
+func rank(m snapshot.Machine) int {
+	if m.Phase() == snapshot.PhaseRunning && snapshot.Ready(m.Node).Status == corev1.ConditionTrue {
 		return 1
 	}
 	return 0
 }
 
 // names reads as little as completion needs.
-func (a *app) names(ctx context.Context) (*fleet.Snapshot, error) {
+func (a *app) names(ctx context.Context) (*snapshot.Snapshot, error) {
 	if a.from != "" {
 		if a.from == standardStream {
 			return nil, errors.New("stdin is not for the shell to read")
@@ -119,5 +119,5 @@ func (a *app) names(ctx context.Context) (*fleet.Snapshot, error) {
 	if err := kube.List(ctx, &nodes, client.HasLabels{karpv1.NodePoolLabelKey}); err != nil {
 		return nil, err
 	}
-	return &fleet.Snapshot{NodeClaims: claims.Items, Nodes: nodes.Items}, nil
+	return &snapshot.Snapshot{NodeClaims: claims.Items, Nodes: nodes.Items}, nil
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -134,7 +135,7 @@ func consoleVerdict(view consoleView) error {
 const notListed = "Outscale does not list the VM"
 
 // setState notes the state of the VM: its console stays when it stops, and shows nothing of that.
-func (v *consoleView) setState(of fleet.VM, found bool, err error) {
+func (v *consoleView) setState(of snapshot.VM, found bool, err error) {
 	switch {
 	case err != nil:
 		v.StateUnknown = err.Error()
@@ -154,16 +155,16 @@ func (v *consoleView) lives() bool {
 type consoleSource struct {
 	id string
 	// access is how Outscale is asked.
-	access fleet.Access
+	access snapshot.Access
 	read   func(context.Context) (string, error)
-	vm     func(context.Context) (fleet.VM, bool, error)
+	vm     func(context.Context) (snapshot.VM, bool, error)
 }
 
 // consoleReader finds the VM of the target, and how to read its console. A VM ID needs no cluster.
 func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, error) {
 	id, idErr := utils.ParseProviderID(parseTarget(target).name)
 	if idErr != nil || a.from != "" {
-		s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
+		s, err := a.snapshot(ctx, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices, snapshot.SourceEvents, snapshot.SourcePods, snapshot.SourceBudgets, snapshot.SourceAttachments)
 		if err != nil {
 			return consoleSource{}, err
 		}
@@ -180,12 +181,12 @@ func (a *app) consoleReader(ctx context.Context, target string) (consoleSource, 
 	}
 	return consoleSource{
 		id: id, access: account.access,
-		read: func(ctx context.Context) (string, error) { return fleet.Console(ctx, account.api, id) },
-		vm:   func(ctx context.Context) (fleet.VM, bool, error) { return fleet.VMByID(ctx, account.api, id) },
+		read: func(ctx context.Context) (string, error) { return gather.Console(ctx, account.api, id) },
+		vm:   func(ctx context.Context) (snapshot.VM, bool, error) { return gather.VMByID(ctx, account.api, id) },
 	}, nil
 }
 
-func storedConsole(s *fleet.Snapshot, id string) (consoleSource, error) {
+func storedConsole(s *snapshot.Snapshot, id string) (consoleSource, error) {
 	text, ok := s.Consoles[id]
 	if !ok {
 		return consoleSource{}, fmt.Errorf("the console of VM %q is not in the file", id)
@@ -193,20 +194,20 @@ func storedConsole(s *fleet.Snapshot, id string) (consoleSource, error) {
 	return consoleSource{
 		id:   id,
 		read: func(context.Context) (string, error) { return text, nil },
-		vm: func(context.Context) (fleet.VM, bool, error) {
-			if i := slices.IndexFunc(s.VMs, func(v fleet.VM) bool { return v.ID == id }); i >= 0 {
+		vm: func(context.Context) (snapshot.VM, bool, error) {
+			if i := slices.IndexFunc(s.VMs, func(v snapshot.VM) bool { return v.ID == id }); i >= 0 {
 				return s.VMs[i], true, nil
 			}
-			return fleet.VM{}, false, nil
+			return snapshot.VM{}, false, nil
 		},
 	}, nil
 }
 
 // consoleVM returns the VM of the target. Where it is not found because something was not read, that is the error.
-func consoleVM(s *fleet.Snapshot, target string) (string, error) {
+func consoleVM(s *snapshot.Snapshot, target string) (string, error) {
 	m, err := findMachine(s, s.Machines(), target)
 	if err != nil {
-		if missing := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
+		if missing := need(s, snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodes); missing != nil {
 			return "", missing
 		}
 		return "", err
@@ -218,7 +219,7 @@ func consoleVM(s *fleet.Snapshot, target string) (string, error) {
 	return id, nil
 }
 
-func vmOf(m fleet.Machine) string {
+func vmOf(m snapshot.Machine) string {
 	if m.VM != nil {
 		return m.VM.ID
 	}

@@ -9,13 +9,13 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/events"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // disruptions are the latest words of Karpenter about why it does not disrupt something, by kind and name.
 type disruptions struct {
-	at     *fleet.Snapshot
+	at     *snapshot.Snapshot
 	latest map[string]corev1.Event
 }
 
@@ -24,15 +24,15 @@ type disruptions struct {
 const saidLately = 20 * time.Minute
 
 // disruptionsOf collects the events of disruption (pkg/controllers/disruption/events of Karpenter).
-func disruptionsOf(s *fleet.Snapshot) disruptions {
+func disruptionsOf(s *snapshot.Snapshot) disruptions {
 	d := disruptions{at: s, latest: map[string]corev1.Event{}}
 	for _, event := range s.Events {
 		told := event.Reason == events.DisruptionBlocked || event.Reason == events.Unconsolidatable
-		if !told || s.TakenAt.Sub(fleet.Seen(event)) > saidLately {
+		if !told || s.TakenAt.Sub(snapshot.Seen(event)) > saidLately {
 			continue
 		}
 		key := event.InvolvedObject.Kind + "/" + event.InvolvedObject.Name
-		if had, ok := d.latest[key]; !ok || fleet.Seen(event).After(fleet.Seen(had)) {
+		if had, ok := d.latest[key]; !ok || snapshot.Seen(event).After(snapshot.Seen(had)) {
 			d.latest[key] = event
 		}
 	}
@@ -40,7 +40,7 @@ func disruptionsOf(s *fleet.Snapshot) disruptions {
 }
 
 // text says why a machine is or is not being disrupted, as far as Karpenter said so.
-func (d disruptions) text(m fleet.Machine) string {
+func (d disruptions) text(m snapshot.Machine) string {
 	if m.Claim == nil {
 		return ""
 	}
@@ -50,15 +50,15 @@ func (d disruptions) text(m fleet.Machine) string {
 	switch {
 	case !m.Claim.DeletionTimestamp.IsZero():
 		return ""
-	case fleet.IsTrue(reason):
+	case snapshot.IsTrue(reason):
 		return "being disrupted: " + reason.Reason
-	case fleet.IsTrue(drifted) && blocked != "":
+	case snapshot.IsTrue(drifted) && blocked != "":
 		return fmt.Sprintf("drifted for %s, %s", d.since(drifted.LastTransitionTime.Time), blocked)
-	case fleet.IsTrue(drifted):
+	case snapshot.IsTrue(drifted):
 		return "drifted for " + d.since(drifted.LastTransitionTime.Time)
 	case blocked != "":
 		return blocked
-	case fleet.IsTrue(m.Condition(karpv1.ConditionTypeConsolidatable)):
+	case snapshot.IsTrue(m.Condition(karpv1.ConditionTypeConsolidatable)):
 		return "consolidatable"
 	default:
 		return ""
@@ -66,7 +66,7 @@ func (d disruptions) text(m fleet.Machine) string {
 }
 
 // blocked is what Karpenter said of the machine, and else of its NodePool.
-func (d disruptions) blocked(m fleet.Machine) string {
+func (d disruptions) blocked(m snapshot.Machine) string {
 	keys := []string{"NodeClaim/" + m.Claim.Name}
 	if m.Node != nil {
 		keys = append(keys, "Node/"+m.Node.Name)
@@ -86,10 +86,10 @@ func (d disruptions) blocked(m fleet.Machine) string {
 }
 
 // otherReason reports whether the event is about a budget for another reason than the one to disrupt this machine.
-func otherReason(event corev1.Event, m fleet.Machine) bool {
+func otherReason(event corev1.Event, m snapshot.Machine) bool {
 	_, reason, found := strings.Cut(event.Message, "for disruption reason ")
 	isDrift := strings.HasPrefix(reason, string(karpv1.DisruptionReasonDrifted))
-	return found && isDrift != fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
+	return found && isDrift != snapshot.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
 }
 
 func (d disruptions) since(at time.Time) string { return render.Duration(d.at.TakenAt.Sub(at)) }

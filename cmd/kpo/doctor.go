@@ -12,8 +12,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -57,12 +57,12 @@ func newDoctor(a *app) *cobra.Command {
 type reportJSON struct {
 	diagnose.Report
 
-	Cluster fleet.Cluster                       `json:"cluster"`
-	TakenAt time.Time                           `json:"takenAt"`
-	Sources map[fleet.Source]fleet.SourceStatus `json:"sources"`
+	Cluster snapshot.Cluster                          `json:"cluster"`
+	TakenAt time.Time                                 `json:"takenAt"`
+	Sources map[snapshot.Source]snapshot.SourceStatus `json:"sources"`
 }
 
-func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, machines []fleet.Machine) error {
+func (a *app) printReport(o *output, s *snapshot.Snapshot, report diagnose.Report, machines []snapshot.Machine) error {
 	if o.format == formatName {
 		printNames(a.streams.Out, subjectsOf(report))
 		return nil
@@ -95,7 +95,7 @@ func (a *app) printReport(o *output, s *fleet.Snapshot, report diagnose.Report, 
 }
 
 // goneNotes says which targets have ended: nothing is wrong with them, and they are no machines that are well.
-func goneNotes(machines []fleet.Machine) []diagnose.Note {
+func goneNotes(machines []snapshot.Machine) []diagnose.Note {
 	var out []diagnose.Note
 	for _, m := range machines {
 		if m.VM != nil && m.VM.Gone() && m.Claim == nil {
@@ -106,7 +106,7 @@ func goneNotes(machines []fleet.Machine) []diagnose.Note {
 }
 
 // stageLine shows how far a machine has come.
-func stageLine(t *render.Theme, m fleet.Machine) string {
+func stageLine(t *render.Theme, m snapshot.Machine) string {
 	if m.Claim == nil {
 		return "no NodeClaim"
 	}
@@ -114,7 +114,7 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 	for _, stage := range []string{"Launched", "Registered", "Initialized"} {
 		condition := m.Condition(stage)
 		switch {
-		case fleet.IsTrue(condition):
+		case snapshot.IsTrue(condition):
 			after := condition.LastTransitionTime.Sub(m.Claim.CreationTimestamp.Time)
 			parts = append(parts, stage+" "+t.Symbol(render.MarkOK)+" "+render.Duration(after))
 		case condition.Status == "False":
@@ -123,10 +123,10 @@ func stageLine(t *render.Theme, m fleet.Machine) string {
 			parts = append(parts, strings.TrimSpace(stage+" "+t.Symbol(render.MarkPending)+" "+t.Text(condition.Reason)))
 		}
 	}
-	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == fleet.PhaseRebooting {
+	if rebooting := m.Condition(karpv1.ConditionTypeRebooting); m.Phase() == snapshot.PhaseRebooting {
 		parts = append(parts, "rebooting for "+t.Age(rebooting.LastTransitionTime.Time)+" ("+t.Text(rebooting.Reason)+")")
 	}
-	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); fleet.IsTrue(disrupted) {
+	if disrupted := m.Condition(karpv1.ConditionTypeDisruptionReason); snapshot.IsTrue(disrupted) {
 		parts = append(parts, "disrupted as "+t.Text(disruptionText(disrupted.Reason)))
 	}
 	if !m.Claim.DeletionTimestamp.IsZero() {

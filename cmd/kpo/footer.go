@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // footer sums up, in parts. What was not read is a question mark, not a zero.
-func footer(s *fleet.Snapshot, rows []row) []string {
+func footer(s *snapshot.Snapshot, rows []row) []string {
 	phases, pools := map[string]int{}, map[string]int{}
 	claims, vms := 0, 0
 	var price sum
@@ -29,12 +29,12 @@ func footer(s *fleet.Snapshot, rows []row) []string {
 		}
 	}
 	parts := []string{render.Count(claims, "NodeClaim") + list(phases)}
-	if s.Why(fleet.SourceVMs) == "" && s.Why(fleet.SourceClusterNames) == "" {
+	if s.Why(snapshot.SourceVMs) == "" && s.Why(snapshot.SourceClusterNames) == "" {
 		parts = append(parts, render.Count(vms, "VM"))
 	} else {
 		parts = append(parts, "? VMs")
 	}
-	if s.Why(fleet.SourcePrices) == "" && vms > 0 {
+	if s.Why(snapshot.SourcePrices) == "" && vms > 0 {
 		parts = append(parts, price.text("/h", vms))
 	}
 	if len(pools) > 0 {

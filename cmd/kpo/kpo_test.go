@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -235,7 +235,7 @@ func TestColourIsDecidedOnce(t *testing.T) {
 }
 
 func TestEverySuggestedCommandParses(t *testing.T) {
-	s, err := fleet.Load(sleepless())
+	s, err := gather.Load(sleepless())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func TestOrphansAreDeletedAndNothingElse(t *testing.T) {
 		}
 	}
 	if got := l.kpo(t, "", "orphans", "--delete"); got.code != exitTrouble || !strings.Contains(got.stderr, "without a terminal") {
-		t.Errorf("nobody to ask: %+v", got)
+		t.Errorf("no terminal to ask on: %+v", got)
 	}
 	if state := l.state(leaked.ID); state == vm.StateShuttingDown || state == vm.StateTerminated {
 		t.Fatalf("deleted before anybody said so: %s", state)

@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -52,16 +53,16 @@ func openLogs(flags genericclioptions.RESTClientGetter) (logReader, error) {
 }
 
 // supplement adds what a support case needs and no rule does: the version of Kubernetes, and logs. A file has them or not.
-func (a *app) supplement(ctx context.Context, s *fleet.Snapshot) {
+func (a *app) supplement(ctx context.Context, s *snapshot.Snapshot) {
 	if a.from != "" {
 		return
 	}
 	s.Kubernetes, _ = a.serverVersion() // without an answer, the sources say that the API server is away
 	err := a.readLogs(ctx, s)
-	s.Sources[fleet.SourceLogs] = fleet.StatusOf(len(s.Logs), err)
+	s.Sources[snapshot.SourceLogs] = gather.StatusOf(len(s.Logs), err)
 }
 
-func (a *app) readLogs(ctx context.Context, s *fleet.Snapshot) error {
+func (a *app) readLogs(ctx context.Context, s *snapshot.Snapshot) error {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	kube, err := a.clients.kube(a.kube)
@@ -74,7 +75,7 @@ func (a *app) readLogs(ctx context.Context, s *fleet.Snapshot) error {
 	}
 	s.Logs = map[string]string{}
 	var failures []error
-	for _, w := range []*fleet.Workload{s.Cluster.Controller, s.Cluster.CCM} {
+	for _, w := range []*snapshot.Workload{s.Cluster.Controller, s.Cluster.CCM} {
 		if w == nil {
 			continue
 		}
@@ -93,7 +94,7 @@ func (a *app) readLogs(ctx context.Context, s *fleet.Snapshot) error {
 }
 
 // podsOf returns the newest pods of a workload: their names begin with its own.
-func podsOf(ctx context.Context, kube client.Client, w *fleet.Workload) ([]string, error) {
+func podsOf(ctx context.Context, kube client.Client, w *snapshot.Workload) ([]string, error) {
 	var pods corev1.PodList
 	if err := kube.List(ctx, &pods, client.InNamespace(w.Namespace)); err != nil {
 		return nil, err

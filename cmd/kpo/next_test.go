@@ -15,7 +15,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // kubectlVerb is a verb of kubectl that kpo suggests, with the flags that it has.
@@ -140,7 +140,7 @@ func commandOf(words []string) (*cobra.Command, string) {
 }
 
 func TestSuggestedChangesAreMarkedOnTheScreen(t *testing.T) {
-	path := changed(t, func(s *fleet.Snapshot) {
+	path := changed(t, func(s *snapshot.Snapshot) {
 		stopFirst(s) // and nothing replaces it
 		s.Machines()[0].Claim.Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
 	})

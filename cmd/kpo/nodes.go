@@ -12,24 +12,24 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // row is one line of kpo nodes, for machines and for people.
 type row struct {
-	Claim     string      `json:"nodeClaim,omitempty"`
-	Phase     fleet.Phase `json:"phase"`
-	Node      string      `json:"node,omitempty"`
-	Ready     *bool       `json:"ready,omitempty"`
-	VM        string      `json:"vm,omitempty"`
-	State     string      `json:"state,omitempty"`
-	Type      string      `json:"type,omitempty"`
-	Subregion string      `json:"subregion,omitempty"`
-	NodePool  string      `json:"nodePool,omitempty"`
-	IP        string      `json:"ip,omitempty"`
-	CreatedAt time.Time   `json:"createdAt,omitzero"`
+	Claim     string         `json:"nodeClaim,omitempty"`
+	Phase     snapshot.Phase `json:"phase"`
+	Node      string         `json:"node,omitempty"`
+	Ready     *bool          `json:"ready,omitempty"`
+	VM        string         `json:"vm,omitempty"`
+	State     string         `json:"state,omitempty"`
+	Type      string         `json:"type,omitempty"`
+	Subregion string         `json:"subregion,omitempty"`
+	NodePool  string         `json:"nodePool,omitempty"`
+	IP        string         `json:"ip,omitempty"`
+	CreatedAt time.Time      `json:"createdAt,omitzero"`
 
 	Pods         *int     `json:"pods,omitempty"`
 	CPUShare     *float64 `json:"cpuShare,omitempty"`
@@ -70,7 +70,7 @@ func newNodes(a *app) *cobra.Command {
 func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args []string) error {
 	byUsage := slices.Contains([]string{"pods", "cpu%", "mem%"}, strings.ToLower(o.sortBy))
 	a.usage = byUsage || o.format != formatTable && o.format != formatName
-	s, err := a.snapshot(ctx, fleet.SourceQuotas)
+	s, err := a.snapshot(ctx, snapshot.SourceQuotas)
 	if err != nil {
 		return err
 	}
@@ -78,21 +78,21 @@ func (a *app) nodes(ctx context.Context, o *output, wanted labels.Selector, args
 	if err != nil {
 		return err
 	}
-	machines = slices.DeleteFunc(machines, func(m fleet.Machine) bool {
+	machines = slices.DeleteFunc(machines, func(m snapshot.Machine) bool {
 		return !wanted.Empty() && !wanted.Matches(labelsOf(m))
 	})
 	if err := a.printNodes(o, s, machineRows(s, machines)); err != nil {
 		return err
 	}
-	sources := []fleet.Source{fleet.SourceVMs, fleet.SourceNodes, fleet.SourcePrices}
-	if _, asked := s.Sources[fleet.SourceUsage]; asked {
-		sources = append(sources, fleet.SourceUsage)
+	sources := []snapshot.Source{snapshot.SourceVMs, snapshot.SourceNodes, snapshot.SourcePrices}
+	if _, asked := s.Sources[snapshot.SourceUsage]; asked {
+		sources = append(sources, snapshot.SourceUsage)
 	}
 	return a.warn(s, sources...)
 }
 
 // labelsOf are those of the Node, and of the NodeClaim that it will get them from.
-func labelsOf(m fleet.Machine) labels.Set {
+func labelsOf(m snapshot.Machine) labels.Set {
 	out := labels.Set{}
 	if m.Claim != nil {
 		out = labels.Merge(out, m.Claim.Labels)
@@ -103,7 +103,7 @@ func labelsOf(m fleet.Machine) labels.Set {
 	return out
 }
 
-func machineRows(s *fleet.Snapshot, machines []fleet.Machine) []row {
+func machineRows(s *snapshot.Snapshot, machines []snapshot.Machine) []row {
 	notes := map[string][]string{}
 	for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
 		for _, subject := range p.Subjects {
@@ -137,10 +137,10 @@ func machineRows(s *fleet.Snapshot, machines []fleet.Machine) []row {
 	return out
 }
 
-func addNode(r *row, s *fleet.Snapshot, m fleet.Machine) {
+func addNode(r *row, s *snapshot.Snapshot, m snapshot.Machine) {
 	r.Node = m.Node.Name
 	r.NodePool = cmp.Or(r.NodePool, m.Node.Labels["karpenter.sh/nodepool"])
-	r.Ready = new(fleet.Ready(m.Node).Status == "True")
+	r.Ready = new(snapshot.Ready(m.Node).Status == "True")
 	if s.Usage == nil {
 		return
 	}
@@ -163,7 +163,7 @@ func (r row) named() name {
 	}
 }
 
-func (a *app) printNodes(o *output, s *fleet.Snapshot, rows []row) error {
+func (a *app) printNodes(o *output, s *snapshot.Snapshot, rows []row) error {
 	t := a.theme(s, o)
 	columns := nodeColumns(t)
 	sorted(o, columns, rows)
@@ -217,7 +217,7 @@ func phaseCell(r row) render.Cell {
 	switch {
 	case r.problemAbout:
 		return render.Marked(render.MarkError, string(r.Phase))
-	case r.Phase == fleet.PhaseRunning:
+	case r.Phase == snapshot.PhaseRunning:
 		return render.Marked(render.MarkOK, string(r.Phase))
 	default:
 		return render.Marked(render.MarkWarning, string(r.Phase))

@@ -15,14 +15,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // fleetOf is a healthy fleet of machines of these ages, named a, b, c in this order.
-func fleetOf(t *testing.T, change func(*fleet.Snapshot), ages ...time.Duration) string {
+func fleetOf(t *testing.T, change func(*snapshot.Snapshot), ages ...time.Duration) string {
 	t.Helper()
-	return changed(t, func(s *fleet.Snapshot) {
+	return changed(t, func(s *snapshot.Snapshot) {
 		claim, node, v := s.NodeClaims[0], s.Nodes[0], s.VMs[0]
 		s.NodeClaims, s.Nodes, s.VMs = nil, nil, nil
 		for i, age := range ages {
@@ -49,7 +49,7 @@ func claimsOfRows(t *testing.T, file string, args ...string) []string {
 
 func TestSortByOrdersValuesForPeopleAndMachines(t *testing.T) {
 	ages := []time.Duration{10 * time.Minute, 12 * 24 * time.Hour, 25 * time.Hour, 2 * time.Minute, 7 * time.Second}
-	file := fleetOf(t, func(s *fleet.Snapshot) {
+	file := fleetOf(t, func(s *snapshot.Snapshot) {
 		for i, price := range []float64{2.5, 0, 11.02, 0.07, 10.1} {
 			s.VMs[i].EURPerHour = price
 		}
@@ -112,7 +112,7 @@ func TestNoHeadersPrintsRowsOnly(t *testing.T) {
 }
 
 func TestNodesTakesALabelSelector(t *testing.T) {
-	file := fleetOf(t, func(s *fleet.Snapshot) {
+	file := fleetOf(t, func(s *snapshot.Snapshot) {
 		s.NodeClaims[0].Labels["team"] = "shop"
 		s.Nodes[1].Labels["team"] = "bank"
 	}, time.Hour, time.Hour, time.Hour)
@@ -146,7 +146,7 @@ func TestNamesOfOutputsAreTakenBack(t *testing.T) {
 }
 
 func TestAStoppedVMCostsNothingAndAnUnknownPriceIsNoZero(t *testing.T) {
-	file := fleetOf(t, func(s *fleet.Snapshot) {
+	file := fleetOf(t, func(s *snapshot.Snapshot) {
 		for i, price := range []float64{0.07000000029802322, 0.07, 0.07, 0} {
 			s.VMs[i].EURPerHour = price
 		}
@@ -167,20 +167,20 @@ func TestAStoppedVMCostsNothingAndAnUnknownPriceIsNoZero(t *testing.T) {
 	if !strings.Contains(raw, `"eurPerHour": 0.07,`) || strings.Count(raw, "eurPerHour") != 3 {
 		t.Error(raw)
 	}
-	unpriced := fleetOf(t, func(s *fleet.Snapshot) { s.VMs[0].EURPerHour = 0 }, time.Hour)
+	unpriced := fleetOf(t, func(s *snapshot.Snapshot) { s.VMs[0].EURPerHour = 0 }, time.Hour)
 	if got := kpo(t, environment{}, "nodes", "--from", unpriced); strings.Contains(got.stdout, "0.00") || !strings.Contains(got.stdout, "EUR ?/h, 1 unpriced") {
 		t.Error(got.stdout)
 	}
 }
 
 func TestNodesShowsWhatPodsRequest(t *testing.T) {
-	file := fleetOf(t, func(s *fleet.Snapshot) {
+	file := fleetOf(t, func(s *snapshot.Snapshot) {
 		for i := range s.Nodes {
 			s.Nodes[i].Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("2"), "memory": resource.MustParse("4Gi")}
 		}
 		s.Nodes[1].Status.Allocatable = nil
-		s.Usage = map[string]fleet.Usage{"a": {Pods: 12, MilliCPU: 1500, Memory: 1 << 30}, "b": {Pods: 1}}
-		s.Sources[fleet.SourceUsage] = fleet.SourceStatus{State: fleet.StateOK}
+		s.Usage = map[string]snapshot.Usage{"a": {Pods: 12, MilliCPU: 1500, Memory: 1 << 30}, "b": {Pods: 1}}
+		s.Sources[snapshot.SourceUsage] = snapshot.SourceStatus{State: snapshot.StateOK}
 	}, time.Hour, time.Hour, time.Hour)
 	got := kpo(t, environment{}, "nodes", "--from", file, "-o", "wide", "--no-headers").stdout
 	var shown [][]string
@@ -204,40 +204,40 @@ func TestNodesShowsWhatPodsRequest(t *testing.T) {
 }
 
 func TestNodesWideSaysWhyANodeIsNotDisrupted(t *testing.T) {
-	event := func(s *fleet.Snapshot, kind, name, reason, message string, ago time.Duration) {
+	event := func(s *snapshot.Snapshot, kind, name, reason, message string, ago time.Duration) {
 		s.Events = append(s.Events, corev1.Event{
 			InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name}, Reason: reason, Message: message,
 			LastTimestamp: metav1.NewTime(s.TakenAt.Add(-ago)),
 		})
 	}
-	drift := func(s *fleet.Snapshot, ago time.Duration) {
+	drift := func(s *snapshot.Snapshot, ago time.Duration) {
 		s.NodeClaims[0].Status.Conditions = append(s.NodeClaims[0].Status.Conditions, status.Condition{
 			Type: karpv1.ConditionTypeDrifted, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(s.TakenAt.Add(-ago)),
 		})
 	}
 	const budget = "No allowed disruptions for disruption reason "
-	for want, change := range map[string]func(*fleet.Snapshot){
-		"blocked: PDB shop/redis prevents pod evictions": func(s *fleet.Snapshot) {
+	for want, change := range map[string]func(*snapshot.Snapshot){
+		"blocked: PDB shop/redis prevents pod evictions": func(s *snapshot.Snapshot) {
 			event(s, "NodeClaim", "a", "Unconsolidatable", "old news", 15*time.Minute)
 			event(s, "NodeClaim", "a", "DisruptionBlocked", "PDB shop/redis prevents pod evictions", time.Minute)
 		},
-		"not consolidated: Can't remove without creating 2 candidates": func(s *fleet.Snapshot) {
+		"not consolidated: Can't remove without creating 2 candidates": func(s *snapshot.Snapshot) {
 			event(s, "Node", "a", "Unconsolidatable", "Can't remove without creating 2 candidates", time.Minute)
 		},
-		"blocked: " + budget + "Empty due to blocking budget": func(s *fleet.Snapshot) {
+		"blocked: " + budget + "Empty due to blocking budget": func(s *snapshot.Snapshot) {
 			event(s, "NodePool", "default", "DisruptionBlocked", budget+"Empty due to blocking budget", time.Minute)
 		},
-		"drifted for 24h": func(s *fleet.Snapshot) {
+		"drifted for 24h": func(s *snapshot.Snapshot) {
 			drift(s, 24*time.Hour)
 			event(s, "NodePool", "default", "DisruptionBlocked", budget+"Empty due to blocking budget", time.Minute)
 		},
-		"drifted for 24h, blocked: " + budget + "Drifted due to blocking budget": func(s *fleet.Snapshot) {
+		"drifted for 24h, blocked: " + budget + "Drifted due to blocking budget": func(s *snapshot.Snapshot) {
 			drift(s, 24*time.Hour)
 			event(s, "NodePool", "default", "DisruptionBlocked", budget+"Drifted due to blocking budget", time.Minute)
 		},
-		"": func(s *fleet.Snapshot) { event(s, "NodeClaim", "a", "DisruptionBlocked", "an hour ago", time.Hour) },
+		"": func(s *snapshot.Snapshot) { event(s, "NodeClaim", "a", "DisruptionBlocked", "an hour ago", time.Hour) },
 	} {
-		file := fleetOf(t, func(s *fleet.Snapshot) { s.Events = nil; change(s) }, 48*time.Hour)
+		file := fleetOf(t, func(s *snapshot.Snapshot) { s.Events = nil; change(s) }, 48*time.Hour)
 		got := kpo(t, environment{}, "nodes", "--from", file, "-o", "jsonpath={.items[0].disruption}").stdout
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -10,13 +10,13 @@ import (
 	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // deleteOrphans deletes after all guards. Any doubt is an error, and nothing is deleted.
-func (a *app) deleteOrphans(ctx context.Context, s *fleet.Snapshot, found []clusterwide.Leftover, d deletion) error {
+func (a *app) deleteOrphans(ctx context.Context, s *snapshot.Snapshot, found []clusterwide.Leftover, d deletion) error {
 	doomed := deletable(found)
 	switch {
 	case a.from != "":
@@ -60,7 +60,7 @@ func (a *app) tryDeletion(ctx context.Context, account *account, ids []string, d
 
 // confirmed asks. When most of the fleet would go, the question is the cluster's name, and --yes is no answer: a wrong
 // context or account makes every VM look like an orphan.
-func (a *app) confirmed(ctx context.Context, s *fleet.Snapshot, doomed []clusterwide.Leftover, d deletion) error {
+func (a *app) confirmed(ctx context.Context, s *snapshot.Snapshot, doomed []clusterwide.Leftover, d deletion) error {
 	all := 0
 	for _, v := range s.VMs {
 		if s.Ours(v) && !v.Gone() {
@@ -117,8 +117,8 @@ func (a *app) answer(ctx context.Context) (string, error) {
 }
 
 // deleteEach reads everything again before each VM: between the list and the answer a NodeClaim may have adopted it.
-func (a *app) deleteEach(ctx context.Context, before *fleet.Snapshot, ids []string, vms *vm.Provider, d deletion) error {
-	again, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourcePrices)
+func (a *app) deleteEach(ctx context.Context, before *snapshot.Snapshot, ids []string, vms *vm.Provider, d deletion) error {
+	again, err := a.snapshot(ctx, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourceEvents, snapshot.SourcePods, snapshot.SourceBudgets, snapshot.SourceAttachments, snapshot.SourcePrices)
 	if err != nil {
 		return err
 	}

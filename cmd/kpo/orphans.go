@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -76,7 +76,7 @@ func (d deletion) check() error {
 }
 
 func (a *app) orphans(ctx context.Context, o *output, d deletion) error {
-	s, err := a.snapshot(ctx, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments)
+	s, err := a.snapshot(ctx, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourceEvents, snapshot.SourcePods, snapshot.SourceBudgets, snapshot.SourceAttachments)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (a *app) orphans(ctx context.Context, o *output, d deletion) error {
 
 // chosen returns the orphans that were named, all of them where none was. A VM that is none is an error: somebody means
 // to delete it.
-func chosen(s *fleet.Snapshot, found []clusterwide.Leftover, only []string) ([]clusterwide.Leftover, error) {
+func chosen(s *snapshot.Snapshot, found []clusterwide.Leftover, only []string) ([]clusterwide.Leftover, error) {
 	if len(only) == 0 {
 		return found, nil
 	}
@@ -121,7 +121,7 @@ func chosen(s *fleet.Snapshot, found []clusterwide.Leftover, only []string) ([]c
 }
 
 // noOrphan says why a VM is none.
-func noOrphan(s *fleet.Snapshot, found []clusterwide.Leftover, name string) error {
+func noOrphan(s *snapshot.Snapshot, found []clusterwide.Leftover, name string) error {
 	for _, m := range s.Machines() {
 		if m.VM != nil && m.VM.ID == name && m.Claim != nil {
 			return hint(fmt.Errorf("%s is no orphan: NodeClaim %s has it", name, m.Claim.Name), "kubectl kpo doctor "+m.Claim.Name)
@@ -168,7 +168,7 @@ func leftovers(found []clusterwide.Leftover) []leftover {
 	return out
 }
 
-func (a *app) printOrphans(o *output, s *fleet.Snapshot, found []clusterwide.Leftover, d deletion) error {
+func (a *app) printOrphans(o *output, s *snapshot.Snapshot, found []clusterwide.Leftover, d deletion) error {
 	columns, rows := orphanColumns(), leftovers(found)
 	sorted(o, columns, rows)
 	if !o.forPeople() {

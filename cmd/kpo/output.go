@@ -14,7 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Formats for people; the others are those of cli-runtime.
@@ -140,7 +140,7 @@ func object(kind, name string, value any) (*unstructuredObject, error) {
 	if err := json.Unmarshal(raw, &content); err != nil {
 		return nil, fmt.Errorf("encoding a %s: %w", kind, err)
 	}
-	content["apiVersion"], content["kind"] = fleet.APIVersion, kind
+	content["apiVersion"], content["kind"] = snapshot.APIVersion, kind
 	content["metadata"] = map[string]any{"name": name}
 	return &unstructuredObject{Object: content}, nil
 }

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // unknownPrice is shown for a price that is not known: 0 would look cheap.
 const unknownPrice = "?"
 
 // priceOf returns what a VM costs per hour without its volumes, nil where that is not known.
-func priceOf(v fleet.VM) *float64 {
+func priceOf(v snapshot.VM) *float64 {
 	price, ok := v.Price()
 	if !ok {
 		return nil

@@ -11,13 +11,13 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
 // rebooting is the healthy cluster while node repair reboots its first machine.
 func rebooting(t *testing.T) string {
 	t.Helper()
-	s, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	s, err := gather.Load(filepath.Join("testdata", "healthy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func rebooting(t *testing.T) string {
 		v1alpha1.AnnotationReboot: `{"operation":"x","sentAt":"` + ago(time.Minute).UTC().Format(time.RFC3339) + `","accepted":true}`,
 	}
 	path := filepath.Join(t.TempDir(), "rebooting.json")
-	if err := fleet.Save(s, path); err != nil {
+	if err := gather.Save(s, path); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -20,7 +20,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -65,16 +65,16 @@ func checkLine(t *testing.T, screen, line string) {
 // hostileScreens returns what each command prints of a machine with this name, about which others wrote the text.
 func hostileScreens(name, text string, env environment) map[string]string {
 	s, report := hostileFleet(name, text)
-	machine := fleet.Machine{Claim: &s.NodeClaims[0], Node: &s.Nodes[0], VM: &s.VMs[0]}
+	machine := snapshot.Machine{Claim: &s.NodeClaims[0], Node: &s.Nodes[0], VM: &s.VMs[0]}
 	out := map[string]string{}
 	for screen, draw := range map[string]func(*app, *output) error{
-		"doctor": func(a *app, o *output) error { return a.printReport(o, s, report, []fleet.Machine{machine}) },
+		"doctor": func(a *app, o *output) error { return a.printReport(o, s, report, []snapshot.Machine{machine}) },
 		"nodes": func(a *app, o *output) error {
-			rows := machineRows(s, []fleet.Machine{machine})
+			rows := machineRows(s, []snapshot.Machine{machine})
 			rows[0].Notes = append(rows[0].Notes, text)
 			return a.printNodes(o, s, rows)
 		},
-		"timeline": func(a *app, o *output) error { return a.printTimeline(o, s, []fleet.Machine{machine}) },
+		"timeline": func(a *app, o *output) error { return a.printTimeline(o, s, []snapshot.Machine{machine}) },
 		"orphans": func(a *app, o *output) error {
 			l := clusterwide.Leftover{Verdict: clusterwide.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}
 			return a.printOrphans(o, s, []clusterwide.Leftover{l}, deletion{})
@@ -108,12 +108,12 @@ func hostileScreens(name, text string, env environment) map[string]string {
 	return out
 }
 
-func hostileFleet(name, text string) (*fleet.Snapshot, diagnose.Report) {
+func hostileFleet(name, text string) (*snapshot.Snapshot, diagnose.Report) {
 	now := time.Date(2026, 11, 22, 3, 12, 7, 0, time.UTC)
-	s := &fleet.Snapshot{
-		TakenAt: now, Cluster: fleet.Cluster{Name: text, UID: text}, Access: fleet.Access{Context: text, Region: text, Key: "4821"},
-		Sources: map[fleet.Source]fleet.SourceStatus{},
-		VMs:     []fleet.VM{{ID: "i-7", State: vm.StateRunning, Type: text, Subregion: text, PrivateIP: text}},
+	s := &snapshot.Snapshot{
+		TakenAt: now, Cluster: snapshot.Cluster{Name: text, UID: text}, Access: snapshot.Access{Context: text, Region: text, Key: "4821"},
+		Sources: map[snapshot.Source]snapshot.SourceStatus{},
+		VMs:     []snapshot.VM{{ID: "i-7", State: vm.StateRunning, Type: text, Subregion: text, PrivateIP: text}},
 	}
 	claim := karpv1.NodeClaim{}
 	claim.Name, claim.CreationTimestamp = name, metav1.NewTime(now.Add(-time.Hour))

@@ -22,7 +22,8 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	testaccount "github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 )
@@ -142,7 +143,7 @@ func TestBundleHoldsNoPlantedSecret(t *testing.T) {
 			t.Errorf("%s is in the bundle: %q", marker, content[max(0, at-100):min(len(content), at+40)])
 		}
 	}
-	s, err := fleet.Load(path)
+	s, err := gather.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestBundleHoldsNoPlantedSecret(t *testing.T) {
 const escape = "\x1b[2J\x1b[31mHACK\x1b]0;title\x07\u009b1m"
 
 func TestTextOfOthersNeverTakesOverTheTerminal(t *testing.T) {
-	s, err := fleet.Load(filepath.Join("testdata", "sleepless.json"))
+	s, err := gather.Load(filepath.Join("testdata", "sleepless.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestTextOfOthersNeverTakesOverTheTerminal(t *testing.T) {
 		s.Consoles[id] += escape
 	}
 	s.Cluster.Name += escape
-	s.Sources[fleet.SourceQuotas] = fleet.SourceStatus{State: fleet.StateFailed, Reason: escape}
+	s.Sources[snapshot.SourceQuotas] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: escape}
 	raw, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-func stopFirst(s *fleet.Snapshot) {
+func stopFirst(s *snapshot.Snapshot) {
 	for i := range s.VMs {
 		if s.VMs[i].ID == s.Machines()[0].VM.ID {
 			s.VMs[i].State = vm.StateStopped
@@ -19,77 +20,77 @@ func stopFirst(s *fleet.Snapshot) {
 }
 
 // without is the cluster of a file whose source could not be read.
-func without(s *fleet.Snapshot, source fleet.Source) {
-	s.Sources[source] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "forbidden"}
+func without(s *snapshot.Snapshot, source snapshot.Source) {
+	s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "forbidden"}
 	switch source {
-	case fleet.SourceVMs:
+	case snapshot.SourceVMs:
 		s.VMs = nil
-	case fleet.SourceConsoles:
+	case snapshot.SourceConsoles:
 		s.Consoles = nil
-	case fleet.SourceQuotas:
+	case snapshot.SourceQuotas:
 		s.Quotas = nil
-	case fleet.SourcePrices:
+	case snapshot.SourcePrices:
 		for i := range s.VMs {
 			s.VMs[i].EURPerHour = 0
 		}
-	case fleet.SourceNodeClaims:
+	case snapshot.SourceNodeClaims:
 		s.NodeClaims = nil
-	case fleet.SourceNodes:
+	case snapshot.SourceNodes:
 		s.Nodes = nil
-	case fleet.SourceNodePools:
+	case snapshot.SourceNodePools:
 		s.NodePools = nil
-	case fleet.SourceNodeClasses:
+	case snapshot.SourceNodeClasses:
 		s.NodeClasses = nil
-	case fleet.SourceEvents:
+	case snapshot.SourceEvents:
 		s.Events = nil
-	case fleet.SourcePods:
+	case snapshot.SourcePods:
 		s.Pods = nil
-	case fleet.SourceBudgets:
+	case snapshot.SourceBudgets:
 		s.Budgets = nil
-	case fleet.SourceAttachments:
+	case snapshot.SourceAttachments:
 		s.Attachments = nil
-	case fleet.SourceCSRs:
+	case snapshot.SourceCSRs:
 		s.CSRs = nil
-	case fleet.SourceController:
+	case snapshot.SourceController:
 		s.Cluster.Controller = nil
-	case fleet.SourceCCM:
+	case snapshot.SourceCCM:
 		s.Cluster.CCM = nil
-	case fleet.SourceLogs:
+	case snapshot.SourceLogs:
 		s.Logs = nil
-	case fleet.SourceUsage:
+	case snapshot.SourceUsage:
 		s.Usage = nil
-	case fleet.SourceClusterUID:
+	case snapshot.SourceClusterUID:
 		s.Cluster.UID = ""
-	case fleet.SourceClusterNames:
+	case snapshot.SourceClusterNames:
 		s.Cluster.Name, s.Cluster.ID = "", ""
 	}
 }
 
 // fed are the screens that a source feeds, besides doctor.
-func fed(source fleet.Source) []string {
-	return map[fleet.Source][]string{
-		fleet.SourceVMs:          {"nodes", "tags", "orphans"},
-		fleet.SourcePrices:       {"nodes"},
-		fleet.SourceNodeClaims:   {"nodes", "tags", "orphans", "timeline"},
-		fleet.SourceNodes:        {"nodes", "orphans", "version"},
-		fleet.SourceNodeClasses:  {"tags"},
-		fleet.SourceClusterUID:   {"tags", "orphans"},
-		fleet.SourceClusterNames: {"tags", "orphans"},
-		fleet.SourceController:   {"version"},
+func fed(source snapshot.Source) []string {
+	return map[snapshot.Source][]string{
+		snapshot.SourceVMs:          {"nodes", "tags", "orphans"},
+		snapshot.SourcePrices:       {"nodes"},
+		snapshot.SourceNodeClaims:   {"nodes", "tags", "orphans", "timeline"},
+		snapshot.SourceNodes:        {"nodes", "orphans", "version"},
+		snapshot.SourceNodeClasses:  {"tags"},
+		snapshot.SourceClusterUID:   {"tags", "orphans"},
+		snapshot.SourceClusterNames: {"tags", "orphans"},
+		snapshot.SourceController:   {"version"},
 	}[source]
 }
 
 func TestNoScreenTakesWhatWasNotReadForNone(t *testing.T) {
 	zero := regexp.MustCompile(`(?:^|[^0-9.])(?:0 (?:NodeClaims|Nodes|VMs|claims|orphans|tags|pods|quotas))`)
 	tick := regexp.MustCompile(`(?m)^(?:√|OK) .*(?:passed|nothing to do|no problems|every VM|tags|wants them)`)
-	healthy, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	healthy, err := gather.Load(filepath.Join("testdata", "healthy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for source := range healthy.Sources {
-		path := stored(t, func(s *fleet.Snapshot) { without(s, source) })
+		path := stored(t, func(s *snapshot.Snapshot) { without(s, source) })
 		commands := append([]string{"doctor", "doctor -o short"}, fed(source)...)
-		if source == fleet.SourcePrices {
+		if source == snapshot.SourcePrices {
 			commands = fed(source)
 		}
 		for _, line := range commands {
@@ -104,13 +105,13 @@ func TestNoScreenTakesWhatWasNotReadForNone(t *testing.T) {
 
 func TestNothingComparedIsNeitherZeroNorRight(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*fleet.Snapshot)
+		change func(*snapshot.Snapshot)
 		code   int
 		says   string
 	}{
-		"no NodeClaims": {func(s *fleet.Snapshot) { s.NodeClaims, s.Nodes = nil, nil }, exitHealthy, "nothing to compare: no NodeClaim has a VM that stays"},
-		"no NodeClass":  {func(s *fleet.Snapshot) { s.NodeClasses = nil }, exitTrouble, "not compared: 2 VMs whose OutscaleNodeClass does not exist"},
-		"no cluster ID": {func(s *fleet.Snapshot) { s.Cluster.ID = "" }, exitTrouble, "the controller's cluster ID is not known, use --cluster-id"},
+		"no NodeClaims": {func(s *snapshot.Snapshot) { s.NodeClaims, s.Nodes = nil, nil }, exitHealthy, "nothing to compare: no NodeClaim has a VM that stays"},
+		"no NodeClass":  {func(s *snapshot.Snapshot) { s.NodeClasses = nil }, exitTrouble, "not compared: 2 VMs whose OutscaleNodeClass does not exist"},
+		"no cluster ID": {func(s *snapshot.Snapshot) { s.Cluster.ID = "" }, exitTrouble, "the controller's cluster ID is not known, use --cluster-id"},
 	} {
 		path := stored(t, c.change)
 		got := kpo(t, environment{utf8: true}, "tags", "--from", path)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // column is one column of a table of values.
@@ -75,7 +75,7 @@ func table[T any](a *app, t *render.Theme, columns []column[T], values []T) {
 }
 
 // scope prints what is looked at above a table for people. Scripts leave it out with --no-headers.
-func (a *app) scope(t *render.Theme, s *fleet.Snapshot) {
+func (a *app) scope(t *render.Theme, s *snapshot.Snapshot) {
 	if !t.NoHeaders {
 		fmt.Fprintln(a.streams.Out, t.Scope(s))
 	}

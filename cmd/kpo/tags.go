@@ -7,8 +7,8 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func newTags(a *app) *cobra.Command {
@@ -18,11 +18,11 @@ func newTags(a *app) *cobra.Command {
 		Long:              "Compare the tags of VMs with those that the controller sets and Karpenter and the Outscale CCM rely on.\nExit codes: 0 all tags are correct, 1 some are missing or wrong, 2 something could not be read.",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices)
+			s, err := a.snapshot(cmd.Context(), snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices)
 			if err != nil {
 				return err
 			}
-			if err := need(s, fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames); err != nil {
+			if err := need(s, snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodeClasses, snapshot.SourceClusterUID, snapshot.SourceClusterNames); err != nil {
 				return err
 			}
 			machines, err := targets(s, args)
@@ -46,7 +46,7 @@ func newTags(a *app) *cobra.Command {
 	return cmd
 }
 
-func claimsOf(machines []fleet.Machine) []karpv1.NodeClaim {
+func claimsOf(machines []snapshot.Machine) []karpv1.NodeClaim {
 	var out []karpv1.NodeClaim
 	for _, m := range machines {
 		if m.Claim != nil {
@@ -56,7 +56,7 @@ func claimsOf(machines []fleet.Machine) []karpv1.NodeClaim {
 	return out
 }
 
-func (a *app) printTags(o *output, s *fleet.Snapshot, report tags.Report) error {
+func (a *app) printTags(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	columns := tagColumns()
 	sorted(o, columns, report.Diffs)
 	if !o.forPeople() {

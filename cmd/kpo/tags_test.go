@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
 func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
-	s, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	s, err := gather.Load(filepath.Join("testdata", "healthy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
 			}
 		}
 		file := filepath.Join(t.TempDir(), "young.json")
-		if err := fleet.Save(s, file); err != nil {
+		if err := gather.Save(s, file); err != nil {
 			t.Fatal(err)
 		}
 		got := kpo(t, environment{utf8: true}, "tags", "--from", file)

@@ -4,12 +4,12 @@ import (
 	"fmt"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // nothingCompared says why no tag was looked at. Nothing to compare is fine; what cannot be compared yet is not.
-func (a *app) nothingCompared(o *output, s *fleet.Snapshot, report tags.Report) error {
+func (a *app) nothingCompared(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	if !o.forPeople() {
 		if err := a.printTags(o, s, report); err != nil {
 			return err
@@ -30,14 +30,14 @@ func (a *app) nothingCompared(o *output, s *fleet.Snapshot, report tags.Report) 
 }
 
 // tagVerdict says what was left out, and returns how the command ends.
-func (a *app) tagVerdict(o *output, s *fleet.Snapshot, report tags.Report) error {
+func (a *app) tagVerdict(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	t := a.theme(s, o)
 	var left []string
 	if report.Unknown > 0 {
 		left = append(left, render.Count(report.Unknown, "VM")+" whose OutscaleNodeClass does not exist")
 	}
 	if s.Cluster.ID == "" && report.Compared > 0 {
-		left = append(left, "the tag "+fleet.TagClusterID+"<id>: the controller's cluster ID is not known, use --cluster-id")
+		left = append(left, "the tag "+snapshot.TagClusterID+"<id>: the controller's cluster ID is not known, use --cluster-id")
 	}
 	for _, what := range left {
 		to := a.streams.Out

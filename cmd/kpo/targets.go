@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -49,9 +49,9 @@ func parseTarget(text string) target {
 }
 
 // targets resolves the machines that the user named.
-func targets(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
+func targets(s *snapshot.Snapshot, names []string) ([]snapshot.Machine, error) {
 	machines := s.Machines()
-	var out []fleet.Machine
+	var out []snapshot.Machine
 	for _, name := range names {
 		m, err := findMachine(s, machines, name)
 		if err != nil {
@@ -63,8 +63,8 @@ func targets(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
 }
 
 // machinesOf returns the machines that the user named, all of them where none was. Without NodeClaims there are none.
-func machinesOf(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
-	if err := need(s, fleet.SourceNodeClaims); err != nil {
+func machinesOf(s *snapshot.Snapshot, names []string) ([]snapshot.Machine, error) {
+	if err := need(s, snapshot.SourceNodeClaims); err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
@@ -74,36 +74,36 @@ func machinesOf(s *fleet.Snapshot, names []string) ([]fleet.Machine, error) {
 }
 
 // unique are the machines by name, each once.
-func unique(machines []fleet.Machine) []fleet.Machine {
-	slices.SortFunc(machines, func(x, y fleet.Machine) int { return cmp.Compare(x.Name(), y.Name()) })
-	return slices.CompactFunc(machines, func(x, y fleet.Machine) bool { return x.Name() == y.Name() })
+func unique(machines []snapshot.Machine) []snapshot.Machine {
+	slices.SortFunc(machines, func(x, y snapshot.Machine) int { return cmp.Compare(x.Name(), y.Name()) })
+	return slices.CompactFunc(machines, func(x, y snapshot.Machine) bool { return x.Name() == y.Name() })
 }
 
 // findMachine finds one machine: what runs, then a VM that Outscale still lists, then the node of a pod. Where nothing
 // is found because something was not read, that is the error.
-func findMachine(s *fleet.Snapshot, machines []fleet.Machine, text string) (fleet.Machine, error) {
+func findMachine(s *snapshot.Snapshot, machines []snapshot.Machine, text string) (snapshot.Machine, error) {
 	named := parseTarget(text)
 	if named.kind == kindPod {
 		return machineOfPod(s, machines, named.name)
 	}
-	m, err := fleet.Find(machines, named.name)
+	m, err := snapshot.Find(machines, named.name)
 	if err == nil {
 		return m, nil
 	}
 	if gone, ok := goneVM(s, named.name); ok {
 		return gone, nil
 	}
-	if missing := need(s, fleet.SourceNodeClaims, fleet.SourceNodes); missing != nil {
-		return fleet.Machine{}, missing
+	if missing := need(s, snapshot.SourceNodeClaims, snapshot.SourceNodes); missing != nil {
+		return snapshot.Machine{}, missing
 	}
-	if vms := s.Sources[fleet.SourceVMs]; vms.State == fleet.StateFailed && strings.HasPrefix(named.name, "i-") {
-		return fleet.Machine{}, need(s, fleet.SourceVMs)
+	if vms := s.Sources[snapshot.SourceVMs]; vms.State == snapshot.StateFailed && strings.HasPrefix(named.name, "i-") {
+		return snapshot.Machine{}, need(s, snapshot.SourceVMs)
 	}
-	return fleet.Machine{}, usage(hint(err, didYouMean("kubectl kpo nodes lists all names", "", nearest(named.name, allNames(s, machines)))))
+	return snapshot.Machine{}, usage(hint(err, didYouMean("kubectl kpo nodes lists all names", "", nearest(named.name, allNames(s, machines)))))
 }
 
 // allNames are the names of machines.
-func allNames(s *fleet.Snapshot, machines []fleet.Machine) []string {
+func allNames(s *snapshot.Snapshot, machines []snapshot.Machine) []string {
 	var out []string
 	for _, m := range machines {
 		if m.Claim != nil {
@@ -120,29 +120,29 @@ func allNames(s *fleet.Snapshot, machines []fleet.Machine) []string {
 }
 
 // goneVM returns a VM that is terminated and that Outscale still lists.
-func goneVM(s *fleet.Snapshot, name string) (fleet.Machine, bool) {
-	i := slices.IndexFunc(s.VMs, func(v fleet.VM) bool { return v.Gone() && (v.ID == name || wasNamed(v, name)) })
+func goneVM(s *snapshot.Snapshot, name string) (snapshot.Machine, bool) {
+	i := slices.IndexFunc(s.VMs, func(v snapshot.VM) bool { return v.Gone() && (v.ID == name || wasNamed(v, name)) })
 	if i < 0 {
-		return fleet.Machine{}, false
+		return snapshot.Machine{}, false
 	}
-	return fleet.Machine{VM: &s.VMs[i]}, true
+	return snapshot.Machine{VM: &s.VMs[i]}, true
 }
 
 // machineOfPod returns the machine that a pod runs on, as far as the Snapshot has the pod.
-func machineOfPod(s *fleet.Snapshot, machines []fleet.Machine, name string) (fleet.Machine, error) {
+func machineOfPod(s *snapshot.Snapshot, machines []snapshot.Machine, name string) (snapshot.Machine, error) {
 	found := podsNamed(s, name)
 	switch {
 	case len(found) == 0:
-		if missing := need(s, fleet.SourcePods); missing != nil {
-			return fleet.Machine{}, missing
+		if missing := need(s, snapshot.SourcePods); missing != nil {
+			return snapshot.Machine{}, missing
 		}
-		return fleet.Machine{}, usage(hint(fmt.Errorf("kpo reads pods that are pending or drained, and %q is none of them", name), "kubectl kpo doctor "+name))
+		return snapshot.Machine{}, usage(hint(fmt.Errorf("kpo reads pods that are pending or drained, and %q is none of them", name), "kubectl kpo doctor "+name))
 	case len(found) > 1:
-		return fleet.Machine{}, usage(hint(fmt.Errorf("%d pods are called %q", len(found), name), "name it as NAMESPACE/POD"))
+		return snapshot.Machine{}, usage(hint(fmt.Errorf("%d pods are called %q", len(found), name), "name it as NAMESPACE/POD"))
 	case found[0].Spec.NodeName == "":
-		return fleet.Machine{}, usage(hint(fmt.Errorf("pod %s has no node yet", podName(found[0])), "kubectl kpo doctor "+podName(found[0])))
+		return snapshot.Machine{}, usage(hint(fmt.Errorf("pod %s has no node yet", podName(found[0])), "kubectl kpo doctor "+podName(found[0])))
 	}
-	m, err := fleet.Find(machines, found[0].Spec.NodeName)
+	m, err := snapshot.Find(machines, found[0].Spec.NodeName)
 	if err != nil {
 		return m, usage(hint(fmt.Errorf("pod %s runs on Node %s, which is not Karpenter's", podName(found[0]), found[0].Spec.NodeName), "kubectl kpo nodes lists all names"))
 	}
@@ -152,7 +152,7 @@ func machineOfPod(s *fleet.Snapshot, machines []fleet.Machine, name string) (fle
 func podName(pod corev1.Pod) string { return pod.Namespace + "/" + pod.Name }
 
 // podsNamed returns the pods of a name, with or without a namespace.
-func podsNamed(s *fleet.Snapshot, name string) []corev1.Pod {
+func podsNamed(s *snapshot.Snapshot, name string) []corev1.Pod {
 	var out []corev1.Pod
 	for _, pod := range s.Pods {
 		if podName(pod) == name || !strings.Contains(name, "/") && pod.Name == name {
@@ -163,7 +163,7 @@ func podsNamed(s *fleet.Snapshot, name string) []corev1.Pod {
 }
 
 // wasNamed reports whether a terminated VM is meant: by its ID, or by what it was.
-func wasNamed(v fleet.VM, name string) bool {
+func wasNamed(v snapshot.VM, name string) bool {
 	if id, err := utils.ParseProviderID(name); err == nil {
 		return v.ID == id
 	}
@@ -171,9 +171,9 @@ func wasNamed(v fleet.VM, name string) bool {
 }
 
 // doctorTargets resolves what the user named: machines, and else what can have findings of its own.
-func (a *app) doctorTargets(ctx context.Context, s *fleet.Snapshot, args []string) ([]fleet.Machine, []string, error) {
+func (a *app) doctorTargets(ctx context.Context, s *snapshot.Snapshot, args []string) ([]snapshot.Machine, []string, error) {
 	machines := s.Machines()
-	var found []fleet.Machine
+	var found []snapshot.Machine
 	var others []string
 	for _, arg := range args {
 		named := parseTarget(arg)
@@ -202,13 +202,13 @@ func (a *app) doctorTargets(ctx context.Context, s *fleet.Snapshot, args []strin
 }
 
 // machineOfLivePod asks the cluster for a pod that is neither pending nor drained: it runs on a node.
-func (a *app) machineOfLivePod(ctx context.Context, machines []fleet.Machine, name string, unknown error) (fleet.Machine, error) {
+func (a *app) machineOfLivePod(ctx context.Context, machines []snapshot.Machine, name string, unknown error) (snapshot.Machine, error) {
 	if a.from != "" {
-		return fleet.Machine{}, unknown
+		return snapshot.Machine{}, unknown
 	}
 	kube, err := a.clients.kube(a.kube)
 	if err != nil {
-		return fleet.Machine{}, err
+		return snapshot.Machine{}, err
 	}
 	namespace, short, found := strings.Cut(name, "/")
 	if !found {
@@ -220,15 +220,15 @@ func (a *app) machineOfLivePod(ctx context.Context, machines []fleet.Machine, na
 	var pod corev1.Pod
 	switch err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: short}, &pod); {
 	case apierrors.IsNotFound(err):
-		return fleet.Machine{}, usage(hint(fmt.Errorf("no pod %q in namespace %q", short, namespace), "name it as NAMESPACE/POD"))
+		return snapshot.Machine{}, usage(hint(fmt.Errorf("no pod %q in namespace %q", short, namespace), "name it as NAMESPACE/POD"))
 	case err != nil:
-		return fleet.Machine{}, fmt.Errorf("cannot read pod %s/%s: %w", namespace, short, err)
+		return snapshot.Machine{}, fmt.Errorf("cannot read pod %s/%s: %w", namespace, short, err)
 	}
-	return machineOfPod(&fleet.Snapshot{Pods: []corev1.Pod{pod}}, machines, podName(pod))
+	return machineOfPod(&snapshot.Snapshot{Pods: []corev1.Pod{pod}}, machines, podName(pod))
 }
 
 // goneText says of a VM that is no more what Outscale and the events still tell.
-func goneText(t *render.Theme, s *fleet.Snapshot, v fleet.VM) string {
+func goneText(t *render.Theme, s *snapshot.Snapshot, v snapshot.VM) string {
 	text := "the VM is " + v.State
 	if v.StateReason != "" {
 		text += " (" + v.StateReason + ")"
@@ -240,13 +240,13 @@ func goneText(t *render.Theme, s *fleet.Snapshot, v fleet.VM) string {
 	var last corev1.Event
 	for _, event := range s.Events {
 		named := event.InvolvedObject.Name
-		if named != "" && (named == claim || named == v.Tags[vm.TagNodeName]) && fleet.Seen(event).After(fleet.Seen(last)) {
+		if named != "" && (named == claim || named == v.Tags[vm.TagNodeName]) && snapshot.Seen(event).After(snapshot.Seen(last)) {
 			last = event
 		}
 	}
 	if last.Reason != "" {
 		text += fmt.Sprintf("; last event of %s %s at %s: %s %s", last.InvolvedObject.Kind, last.InvolvedObject.Name,
-			fleet.Seen(last).UTC().Format(time.RFC3339), last.Reason, last.Message)
+			snapshot.Seen(last).UTC().Format(time.RFC3339), last.Reason, last.Message)
 	}
 	return text
 }

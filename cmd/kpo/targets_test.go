@@ -8,13 +8,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 func TestATargetMayHaveEveryFormThatIsPrinted(t *testing.T) {
 	healthy := filepath.Join("testdata", "healthy.json")
-	s, err := fleet.Load(healthy)
+	s, err := gather.Load(healthy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +44,8 @@ func TestATargetMayHaveEveryFormThatIsPrinted(t *testing.T) {
 }
 
 func TestATerminatedVMIsStillATarget(t *testing.T) {
-	path := changed(t, func(s *fleet.Snapshot) {
-		s.VMs = append(s.VMs, fleet.VM{
+	path := changed(t, func(s *snapshot.Snapshot) {
+		s.VMs = append(s.VMs, snapshot.VM{
 			ID: "i-0badc0de", State: vm.StateTerminated, StateReason: "Client.UserInitiatedShutdown", CreatedAt: s.TakenAt.Add(-3 * 60e9),
 			Tags: map[string]string{vm.TagManagedBy: s.Cluster.Name, vm.TagNodeClaim: "default-gone1"},
 		})

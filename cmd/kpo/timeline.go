@@ -8,23 +8,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // stages are when a machine reached what, in seconds after its NodeClaim was made; absent is not reached.
 type stages struct {
-	Claim       string      `json:"nodeClaim"`
-	Phase       fleet.Phase `json:"phase"`
-	CreatedAt   time.Time   `json:"createdAt"`
-	VM          *float64    `json:"vm,omitempty"`
-	Launched    *float64    `json:"launched,omitempty"`
-	Node        *float64    `json:"node,omitempty"`
-	Registered  *float64    `json:"registered,omitempty"`
-	Ready       *float64    `json:"ready,omitempty"`
-	Initialized *float64    `json:"initialized,omitempty"`
+	Claim       string         `json:"nodeClaim"`
+	Phase       snapshot.Phase `json:"phase"`
+	CreatedAt   time.Time      `json:"createdAt"`
+	VM          *float64       `json:"vm,omitempty"`
+	Launched    *float64       `json:"launched,omitempty"`
+	Node        *float64       `json:"node,omitempty"`
+	Registered  *float64       `json:"registered,omitempty"`
+	Ready       *float64       `json:"ready,omitempty"`
+	Initialized *float64       `json:"initialized,omitempty"`
 	// Reboot is the last reboot by node repair.
-	Reboot []fleet.RebootStep `json:"reboot,omitempty"`
+	Reboot []snapshot.RebootStep `json:"reboot,omitempty"`
 }
 
 func newTimeline(a *app) *cobra.Command {
@@ -33,7 +33,7 @@ func newTimeline(a *app) *cobra.Command {
 		Use: "timeline [TARGET...]", GroupID: groupInspect, Short: "Show how many seconds each node took to each stage",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.snapshot(cmd.Context(), fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices)
+			s, err := a.snapshot(cmd.Context(), snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices)
 			if err != nil {
 				return err
 			}
@@ -44,14 +44,14 @@ func newTimeline(a *app) *cobra.Command {
 			if err := a.printTimeline(o, s, machines); err != nil {
 				return err
 			}
-			return a.warn(s, fleet.SourceVMs, fleet.SourceNodes)
+			return a.warn(s, snapshot.SourceVMs, snapshot.SourceNodes)
 		},
 	}
 	o = addTable(cmd, names(timelineColumns()))
 	return cmd
 }
 
-func (a *app) printTimeline(o *output, s *fleet.Snapshot, machines []fleet.Machine) error {
+func (a *app) printTimeline(o *output, s *snapshot.Snapshot, machines []snapshot.Machine) error {
 	var all []stages
 	for _, m := range machines {
 		if m.Claim != nil {
@@ -95,7 +95,7 @@ func timelineColumns() []column[stages] {
 type rebootRow struct {
 	claim string
 	after time.Duration
-	fleet.RebootStep
+	snapshot.RebootStep
 }
 
 // printReboots shows the steps of each machine's last reboot, and nothing where there was none.
@@ -122,7 +122,7 @@ func (a *app) printReboots(t *render.Theme, all []stages) {
 	table(a, t, columns, rows)
 }
 
-func stagesOf(m fleet.Machine) stages {
+func stagesOf(m snapshot.Machine) stages {
 	zero := m.Claim.CreationTimestamp.Time
 	out := stages{Claim: m.Claim.Name, Phase: m.Phase(), CreatedAt: zero.UTC()}
 	since := func(at time.Time) *float64 {
@@ -132,7 +132,7 @@ func stagesOf(m fleet.Machine) stages {
 		return new(max(0, at.Sub(zero).Seconds()))
 	}
 	for kind, to := range map[string]**float64{"Launched": &out.Launched, "Registered": &out.Registered, "Initialized": &out.Initialized} {
-		if condition := m.Condition(kind); fleet.IsTrue(condition) {
+		if condition := m.Condition(kind); snapshot.IsTrue(condition) {
 			*to = since(condition.LastTransitionTime.Time)
 		}
 	}
@@ -141,7 +141,7 @@ func stagesOf(m fleet.Machine) stages {
 	}
 	if m.Node != nil {
 		out.Node = since(m.Node.CreationTimestamp.Time)
-		if ready := fleet.Ready(m.Node); ready.Status == "True" {
+		if ready := snapshot.Ready(m.Node); ready.Status == "True" {
 			out.Ready = since(ready.LastTransitionTime.Time)
 		}
 	}

@@ -8,14 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // changed writes the healthy fixture with a change to a file.
-func changed(t *testing.T, change func(*fleet.Snapshot)) string {
+func changed(t *testing.T, change func(*snapshot.Snapshot)) string {
 	t.Helper()
-	s, err := fleet.Load(filepath.Join("testdata", "healthy.json"))
+	s, err := gather.Load(filepath.Join("testdata", "healthy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestConsoleOfAVMThatDoesNotRunIsNotFine(t *testing.T) {
 		vm.StateShuttingDown: exitFindings, vm.StateTerminated: exitFindings,
 	} {
 		id := ""
-		path := changed(t, func(s *fleet.Snapshot) {
+		path := changed(t, func(s *snapshot.Snapshot) {
 			id = s.VMs[0].ID
 			s.Consoles = map[string]string{id: "[    1.000000] [talos] [initramfs] booting Talos v1.13.0\n"}
 			s.VMs[0].State = state
@@ -65,7 +66,7 @@ func TestConsoleReadsTheStateOfTheVM(t *testing.T) {
 }
 
 func TestDoctorOfATargetShowsThatTheControllerIsDown(t *testing.T) {
-	path := changed(t, func(s *fleet.Snapshot) { s.Cluster.Controller.Available = 0 })
+	path := changed(t, func(s *snapshot.Snapshot) { s.Cluster.Controller.Available = 0 })
 	for target, want := range map[string]int{"default-7xk2p": exitFindings, "default": exitFindings, "nobody": exitUsage} {
 		got := kpo(t, environment{}, "doctor", target, "--from", path)
 		if got.code != want || strings.Contains(got.stdout, "KPO603") != (want == exitFindings) {
@@ -75,9 +76,9 @@ func TestDoctorOfATargetShowsThatTheControllerIsDown(t *testing.T) {
 }
 
 func TestWhatCouldNotBeReadIsNeverZeroVMs(t *testing.T) {
-	for _, source := range []fleet.Source{fleet.SourceClusterNames, fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs} {
-		path := changed(t, func(s *fleet.Snapshot) {
-			s.Sources[source] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "forbidden"}
+	for _, source := range []snapshot.Source{snapshot.SourceClusterNames, snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs} {
+		path := changed(t, func(s *snapshot.Snapshot) {
+			s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "forbidden"}
 			s.Cluster.Name, s.Cluster.UID, s.NodeClaims = "", "", nil
 		})
 		if got := kpo(t, environment{}, "doctor", "--from", path); got.code == exitHealthy || !strings.Contains(got.stdout, "? VMs") {
@@ -87,7 +88,7 @@ func TestWhatCouldNotBeReadIsNeverZeroVMs(t *testing.T) {
 }
 
 func TestMachinesThatStartAreOnTheScreen(t *testing.T) {
-	path := changed(t, func(s *fleet.Snapshot) {
+	path := changed(t, func(s *snapshot.Snapshot) {
 		s.Consoles = map[string]string{}
 		for i := range s.NodeClaims {
 			s.NodeClaims[i].Status.Conditions = s.NodeClaims[i].Status.Conditions[:1]

@@ -16,9 +16,10 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
@@ -63,12 +64,12 @@ func newTypes(a *app) *cobra.Command {
 }
 
 func (a *app) types(ctx context.Context, o *output, f typeFilter) error {
-	s, err := a.snapshot(ctx, fleet.SourceVMs, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceConsoles, fleet.SourceEvents, fleet.SourcePods,
-		fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourceNodes, fleet.SourceNodeClaims)
+	s, err := a.snapshot(ctx, snapshot.SourceVMs, snapshot.SourceQuotas, snapshot.SourcePrices, snapshot.SourceConsoles, snapshot.SourceEvents, snapshot.SourcePods,
+		snapshot.SourceBudgets, snapshot.SourceAttachments, snapshot.SourceNodes, snapshot.SourceNodeClaims)
 	if err != nil {
 		return err
 	}
-	if err := need(s, fleet.SourceNodeClasses); err != nil {
+	if err := need(s, snapshot.SourceNodeClasses); err != nil {
 		return err
 	}
 	pool, err := poolOf(s, f)
@@ -83,7 +84,7 @@ func (a *app) types(ctx context.Context, o *output, f typeFilter) error {
 	if err := a.printTypes(o, s, typeList{rows, pool, f, priceErr}); err != nil {
 		return err
 	}
-	if status := fleet.StatusOf(0, priceErr); status.State == fleet.StateFailed {
+	if status := gather.StatusOf(0, priceErr); status.State == snapshot.StateFailed {
 		a.tell("cannot read prices: " + priceErr.Error())
 		return errBlind
 	}
@@ -91,14 +92,14 @@ func (a *app) types(ctx context.Context, o *output, f typeFilter) error {
 }
 
 // poolOf is the NodePool whose requirements are asked about: the one that was named, or the only one. nil is none.
-func poolOf(s *fleet.Snapshot, f typeFilter) (*karpv1.NodePool, error) {
+func poolOf(s *snapshot.Snapshot, f typeFilter) (*karpv1.NodePool, error) {
 	if f.nodePool == "" {
 		if f.all || len(s.NodePools) != 1 {
 			return nil, nil
 		}
 		return &s.NodePools[0], nil
 	}
-	if err := need(s, fleet.SourceNodePools); err != nil {
+	if err := need(s, snapshot.SourceNodePools); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -111,7 +112,7 @@ func poolOf(s *fleet.Snapshot, f typeFilter) (*karpv1.NodePool, error) {
 	return nil, usage(hint(fmt.Errorf("no NodePool %q", f.nodePool), didYouMean("kubectl get nodepools", "", nearest(f.nodePool, names))))
 }
 
-func classExists(s *fleet.Snapshot, name string) error {
+func classExists(s *snapshot.Snapshot, name string) error {
 	var names []string
 	for i := range s.NodeClasses {
 		names = append(names, s.NodeClasses[i].Name)
@@ -129,7 +130,7 @@ func classExists(s *fleet.Snapshot, name string) error {
 // account at hand may be another region's.
 func (a *app) prices(ctx context.Context) (*pricing.Provider, error) {
 	if a.from != "" {
-		return nil, fleet.Skipped("a bundle has no price catalogue")
+		return nil, gather.Skipped("a bundle has no price catalogue")
 	}
 	account, err := a.account()
 	if err != nil {
@@ -159,7 +160,7 @@ func typeRows(classes []v1alpha1.OutscaleNodeClass, only string, pool *karpv1.No
 			}
 			r := typeRow{Name: shape.Name, NodeClass: class.Name, VCores: shape.VCores, MemoryGiB: shape.MemoryGiB, Subregions: zones}
 			if prices != nil {
-				r.EURPerHour = known(fleet.PriceOf(prices, shape.Name))
+				r.EURPerHour = known(gather.PriceOf(prices, shape.Name))
 			}
 			out = append(out, r)
 		}
@@ -245,7 +246,7 @@ func (l typeList) footer() string {
 	return text + "; prices of the account's catalogue, without volumes"
 }
 
-func (a *app) printTypes(o *output, s *fleet.Snapshot, l typeList) error {
+func (a *app) printTypes(o *output, s *snapshot.Snapshot, l typeList) error {
 	columns, rows := typeColumns(), l.rows
 	sorted(o, columns, rows)
 	if !o.forPeople() {

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // viewerRole is the ClusterRole of the chart with all that kpo reads.
@@ -17,22 +18,22 @@ const viewerRole = "kpo-viewer"
 
 // unread is sources that could not be read for the same reason.
 type unread struct {
-	sources []fleet.Source
-	status  fleet.SourceStatus
+	sources []snapshot.Source
+	status  snapshot.SourceStatus
 }
 
 // titles are what the sources are called on a screen.
-func titles() map[fleet.Source]string {
-	return map[fleet.Source]string{
-		fleet.SourceVMs: "VMs from Outscale", fleet.SourceNodeClaims: "NodeClaims", fleet.SourceNodes: "Nodes",
-		fleet.SourceNodePools: "NodePools", fleet.SourceNodeClasses: "OutscaleNodeClasses",
-		fleet.SourceBudgets: "PodDisruptionBudgets", fleet.SourceAttachments: "VolumeAttachments",
-		fleet.SourceController: "the controller's Deployment", fleet.SourceCCM: "the Outscale CCM",
+func titles() map[snapshot.Source]string {
+	return map[snapshot.Source]string{
+		snapshot.SourceVMs: "VMs from Outscale", snapshot.SourceNodeClaims: "NodeClaims", snapshot.SourceNodes: "Nodes",
+		snapshot.SourceNodePools: "NodePools", snapshot.SourceNodeClasses: "OutscaleNodeClasses",
+		snapshot.SourceBudgets: "PodDisruptionBudgets", snapshot.SourceAttachments: "VolumeAttachments",
+		snapshot.SourceController: "the controller's Deployment", snapshot.SourceCCM: "the Outscale CCM",
 	}
 }
 
 // unreadOf folds the sources that are missing: one cause is one line, however many sources it took away.
-func unreadOf(s *fleet.Snapshot, sources ...fleet.Source) []unread {
+func unreadOf(s *snapshot.Snapshot, sources ...snapshot.Source) []unread {
 	var out []unread
 	for _, source := range sources {
 		if s.Why(source) == "" {
@@ -40,7 +41,7 @@ func unreadOf(s *fleet.Snapshot, sources ...fleet.Source) []unread {
 		}
 		status, read := s.Sources[source]
 		if !read {
-			status = fleet.SourceStatus{State: fleet.StateFailed, Reason: "not read"}
+			status = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "not read"}
 		}
 		i := slices.IndexFunc(out, func(u unread) bool { return u.status.State == status.State && u.sameReason(status) })
 		if i < 0 {
@@ -54,8 +55,8 @@ func unreadOf(s *fleet.Snapshot, sources ...fleet.Source) []unread {
 }
 
 // sameReason reports whether a failure has the same remedy: the API server names another resource in each refusal.
-func (u unread) sameReason(status fleet.SourceStatus) bool {
-	if u.status.Cause == fleet.CauseForbidden || u.status.Cause == fleet.CauseNotInstalled {
+func (u unread) sameReason(status snapshot.SourceStatus) bool {
+	if u.status.Cause == snapshot.CauseForbidden || u.status.Cause == snapshot.CauseNotInstalled {
 		return u.status.Cause == status.Cause
 	}
 	return u.status.Cause == status.Cause && u.status.Reason == status.Reason
@@ -73,12 +74,12 @@ func (u unread) names() string {
 // why says why they could not be read.
 func (u unread) why() string {
 	switch u.status.Cause {
-	case fleet.CauseForbidden:
+	case snapshot.CauseForbidden:
 		if user := u.user(); user != "" {
 			return fmt.Sprintf("user %q is not allowed to read them", user)
 		}
 		return "you are not allowed to read them"
-	case fleet.CauseNotInstalled:
+	case snapshot.CauseNotInstalled:
 		return "the cluster has no such kind: Karpenter's CustomResourceDefinitions are not installed"
 	default:
 		return cmp.Or(u.status.Reason, string(u.status.State))
@@ -95,24 +96,24 @@ func (u unread) user() string {
 }
 
 // remedy is what most likely helps.
-func (u unread) remedy(s *fleet.Snapshot) string {
+func (u unread) remedy(s *snapshot.Snapshot) string {
 	switch {
-	case u.status.Cause == fleet.CauseForbidden:
+	case u.status.Cause == snapshot.CauseForbidden:
 		return "ask for ClusterRole " + viewerRole + ": " + bindViewer(u.user())
-	case u.status.Cause == fleet.CauseNotInstalled:
+	case u.status.Cause == snapshot.CauseNotInstalled:
 		return "pass --context if this is the wrong cluster, or install Karpenter: docs/install.md"
-	case s.WrongAccount != "" && slices.Contains(u.sources, fleet.SourceVMs):
+	case s.WrongAccount != "" && slices.Contains(u.sources, snapshot.SourceVMs):
 		return "check OSC_ACCESS_KEY, OSC_REGION or --osc-profile, and --context"
-	case u.status.State == fleet.StateSkipped && strings.Contains(u.status.Reason, "--cloud"):
+	case u.status.State == snapshot.StateSkipped && strings.Contains(u.status.Reason, "--cloud"):
 		return "this command needs Outscale: leave --cloud=off out"
-	case u.status.Cause == fleet.CauseNoAnswer:
+	case u.status.Cause == snapshot.CauseNoAnswer:
 		return fmt.Sprintf("check OSC_REGION and OSC_ENDPOINT_API, or the profile (%s was asked); status.outscale.com shows outages",
 			cmp.Or(s.Access.Region, "Outscale"))
-	case u.status.Cause == fleet.CauseRefused:
+	case u.status.Cause == snapshot.CauseRefused:
 		return "check the access key, and that its policy allows all of policies/kpo-readonly.json"
-	case slices.Contains(u.sources, fleet.SourceVMs) || slices.Contains(u.sources, fleet.SourcePrices):
+	case slices.Contains(u.sources, snapshot.SourceVMs) || slices.Contains(u.sources, snapshot.SourcePrices):
 		return "set OSC_ACCESS_KEY, OSC_SECRET_KEY and OSC_REGION, or --osc-profile"
-	case slices.Contains(u.sources, fleet.SourceClusterNames):
+	case slices.Contains(u.sources, snapshot.SourceClusterNames):
 		return "pass --cluster-name NAME"
 	default:
 		return "kubectl auth can-i --list"
@@ -138,7 +139,7 @@ func quoted(text string) string {
 }
 
 // need fails when one of the sources is not there: the command has nothing to say without it.
-func need(s *fleet.Snapshot, sources ...fleet.Source) error {
+func need(s *snapshot.Snapshot, sources ...snapshot.Source) error {
 	missing := unreadOf(s, sources...)
 	if len(missing) == 0 {
 		return nil
@@ -151,10 +152,10 @@ func need(s *fleet.Snapshot, sources ...fleet.Source) error {
 }
 
 // warn says on stderr what of the sources is missing, and returns errBlind if the user did not ask for that.
-func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
+func (a *app) warn(s *snapshot.Snapshot, sources ...snapshot.Source) error {
 	var told []unread
 	for _, u := range unreadOf(s, sources...) {
-		if u.status.State == fleet.StateSkipped {
+		if u.status.State == snapshot.StateSkipped {
 			continue
 		}
 		told = append(told, u)
@@ -168,7 +169,7 @@ func (a *app) warn(s *fleet.Snapshot, sources ...fleet.Source) error {
 }
 
 // adviseAccess names what opens the access that is missing. One sentence for each cause, after all of them.
-func (a *app) adviseAccess(s *fleet.Snapshot, missing []unread) {
+func (a *app) adviseAccess(s *snapshot.Snapshot, missing []unread) {
 	var said []string
 	for _, u := range missing {
 		if text := u.remedy(s); u.status.Cause != "" && !slices.Contains(said, text) {
@@ -179,12 +180,12 @@ func (a *app) adviseAccess(s *fleet.Snapshot, missing []unread) {
 }
 
 // folded makes one line of the checks that miss something for the same reason, and each check counts once in it.
-func folded(s *fleet.Snapshot, in []diagnose.NotChecked) ([]diagnose.NotChecked, []unread) {
-	bySource := map[string]fleet.Source{}
+func folded(s *snapshot.Snapshot, in []diagnose.NotChecked) ([]diagnose.NotChecked, []unread) {
+	bySource := map[string]snapshot.Source{}
 	for source := range s.Sources {
 		bySource[s.Why(source)] = source
 	}
-	var sources []fleet.Source
+	var sources []snapshot.Source
 	for _, n := range in {
 		if source, ok := bySource[n.Reason]; ok && n.Reason != "" {
 			sources = append(sources, source)
@@ -207,15 +208,15 @@ func folded(s *fleet.Snapshot, in []diagnose.NotChecked) ([]diagnose.NotChecked,
 
 // noAccount says why nothing can be asked of Outscale, where only Outscale has the answer.
 func noAccount(err error) error {
-	u := unread{sources: []fleet.Source{fleet.SourceVMs}, status: fleet.StatusOf(0, err)}
-	return hint(fmt.Errorf("cannot read VMs from Outscale: %w", err), u.remedy(&fleet.Snapshot{}))
+	u := unread{sources: []snapshot.Source{snapshot.SourceVMs}, status: gather.StatusOf(0, err)}
+	return hint(fmt.Errorf("cannot read VMs from Outscale: %w", err), u.remedy(&snapshot.Snapshot{}))
 }
 
 // withRemedy adds to an error of Outscale what most likely helps, where its cause is known.
-func withRemedy(err error, access fleet.Access) error {
-	u := unread{status: fleet.StatusOf(0, err)}
+func withRemedy(err error, access snapshot.Access) error {
+	u := unread{status: gather.StatusOf(0, err)}
 	if u.status.Cause == "" {
 		return err
 	}
-	return hint(err, u.remedy(&fleet.Snapshot{Access: access}))
+	return hint(err, u.remedy(&snapshot.Snapshot{Access: access}))
 }

@@ -19,15 +19,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // forbidden makes the sources what the API server's RBAC makes of them.
-func forbidden(user string, sources ...fleet.Source) func(*fleet.Snapshot) {
-	return func(s *fleet.Snapshot) {
+func forbidden(user string, sources ...snapshot.Source) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) {
 		for _, source := range sources {
-			s.Sources[source] = fleet.SourceStatus{
-				State: fleet.StateFailed, Cause: fleet.CauseForbidden,
+			s.Sources[source] = snapshot.SourceStatus{
+				State: snapshot.StateFailed, Cause: snapshot.CauseForbidden,
 				Reason: string(source) + ` is forbidden: User "` + user + `" cannot list resource "` + string(source) + `" in API group "" at the cluster scope`,
 			}
 		}
@@ -35,7 +35,7 @@ func forbidden(user string, sources ...fleet.Source) func(*fleet.Snapshot) {
 }
 
 func TestWhatRBACForbidsIsOneLineAndOneCommand(t *testing.T) {
-	path := changed(t, forbidden("jane", fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods, fleet.SourceEvents, fleet.SourceBudgets))
+	path := changed(t, forbidden("jane", snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods, snapshot.SourceEvents, snapshot.SourceBudgets))
 	const command = "kubectl create clusterrolebinding kpo-viewer-jane --clusterrole kpo-viewer --user jane"
 	got := kpo(t, environment{}, "doctor", "--from", path)
 	if got.code != exitTrouble || strings.Count(got.stdout, "not checked  ") != 1 || !strings.Contains(got.stdout, "NodeClaims") || strings.Count(got.stderr, command) != 1 {
@@ -63,20 +63,20 @@ func TestWhoeverIsRefusedIsNamedAsTheShellTakesIt(t *testing.T) {
 }
 
 func TestEachCauseHasItsOwnRemedy(t *testing.T) {
-	fails := func(source fleet.Source, status fleet.SourceStatus) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) { s.Sources[source] = status }
+	fails := func(source snapshot.Source, status snapshot.SourceStatus) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) { s.Sources[source] = status }
 	}
-	failed := fleet.StateFailed
+	failed := snapshot.StateFailed
 	for name, c := range map[string]struct {
-		change func(*fleet.Snapshot)
+		change func(*snapshot.Snapshot)
 		line   string
 		want   string
 	}{
-		"no answer":    {fails(fleet.SourceVMs, fleet.SourceStatus{State: failed, Cause: fleet.CauseNoAnswer, Reason: "connection refused"}), "orphans", "check OSC_REGION and OSC_ENDPOINT_API"},
-		"refused":      {fails(fleet.SourceVMs, fleet.SourceStatus{State: failed, Cause: fleet.CauseRefused, Reason: "AccessDenied"}), "orphans", "policies/kpo-readonly.json"},
-		"switched off": {fails(fleet.SourceVMs, fleet.SourceStatus{State: fleet.StateSkipped, Reason: "--cloud=off"}), "orphans", "leave --cloud=off out"},
-		"no kinds":     {fails(fleet.SourceNodeClasses, fleet.SourceStatus{State: failed, Cause: fleet.CauseNotInstalled, Reason: "no matches"}), "types", "install Karpenter"},
-		"no name":      {fails(fleet.SourceClusterNames, fleet.SourceStatus{State: failed, Reason: "no Deployment"}), "orphans", "pass --cluster-name NAME"},
+		"no answer":    {fails(snapshot.SourceVMs, snapshot.SourceStatus{State: failed, Cause: snapshot.CauseNoAnswer, Reason: "connection refused"}), "orphans", "check OSC_REGION and OSC_ENDPOINT_API"},
+		"refused":      {fails(snapshot.SourceVMs, snapshot.SourceStatus{State: failed, Cause: snapshot.CauseRefused, Reason: "AccessDenied"}), "orphans", "policies/kpo-readonly.json"},
+		"switched off": {fails(snapshot.SourceVMs, snapshot.SourceStatus{State: snapshot.StateSkipped, Reason: "--cloud=off"}), "orphans", "leave --cloud=off out"},
+		"no kinds":     {fails(snapshot.SourceNodeClasses, snapshot.SourceStatus{State: failed, Cause: snapshot.CauseNotInstalled, Reason: "no matches"}), "types", "install Karpenter"},
+		"no name":      {fails(snapshot.SourceClusterNames, snapshot.SourceStatus{State: failed, Reason: "no Deployment"}), "orphans", "pass --cluster-name NAME"},
 	} {
 		got := kpo(t, environment{}, c.line, "--from", changed(t, c.change))
 		if got.code != exitTrouble || !strings.Contains(got.stderr, c.want) {

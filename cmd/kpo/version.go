@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
@@ -50,8 +50,8 @@ func newVersion(a *app) *cobra.Command {
 
 // allVersions asks the cluster, and prints kpo's own version also where that is away.
 func (a *app) allVersions(ctx context.Context, o *output, v versions) error {
-	s, err := a.snapshot(ctx, fleet.SourceVMs, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceConsoles, fleet.SourceEvents,
-		fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments, fleet.SourceNodeClaims, fleet.SourceNodePools, fleet.SourceNodeClasses)
+	s, err := a.snapshot(ctx, snapshot.SourceVMs, snapshot.SourceQuotas, snapshot.SourcePrices, snapshot.SourceConsoles, snapshot.SourceEvents,
+		snapshot.SourcePods, snapshot.SourceBudgets, snapshot.SourceAttachments, snapshot.SourceNodeClaims, snapshot.SourceNodePools, snapshot.SourceNodeClasses)
 	if err != nil {
 		return errors.Join(err, a.printVersions(o, v))
 	}
@@ -70,7 +70,7 @@ func (a *app) allVersions(ctx context.Context, o *output, v versions) error {
 		a.tell("cannot read the version of Kubernetes: " + serverErr.Error())
 		return errBlind
 	}
-	return a.warn(s, fleet.SourceController, fleet.SourceNodes)
+	return a.warn(s, snapshot.SourceController, snapshot.SourceNodes)
 }
 
 // serverVersion asks for the version of Kubernetes. What answers there is not trusted to be a version.
@@ -79,7 +79,7 @@ func (a *app) serverVersion() (string, error) {
 	return bootlog.Plain(text), err
 }
 
-func (v *versions) read(s *fleet.Snapshot) {
+func (v *versions) read(s *snapshot.Snapshot) {
 	if c := s.Cluster.Controller; c != nil {
 		v.Controller = tag(c.Image)
 	}

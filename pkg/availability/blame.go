@@ -30,18 +30,21 @@ type Launch struct {
 	VCores, MemoryGiB int
 	Subregion, Subnet string
 	Class             Class
+	// Strict is a launch whose NodeClass wants certain servers: a lack of room for it is none for others.
+	Strict bool
 }
 
 // blames are all that a refusal of the launch can be charged to. The order is that in which trials are taken: it is the
 // same for all launches, so that two of them never wait for each other.
-func (l Launch) blames() [6]Blame {
-	return [6]Blame{
+func (l Launch) blames() [7]Blame {
+	return [7]Blame{
 		{},
 		{Class: l.Class},
 		{Subnet: l.Subnet},
 		{Subnet: l.Subnet, Class: l.Class},
 		{Type: l.Type},
 		{Type: l.Type, Subregion: l.Subregion},
+		{Type: l.Type, Subregion: l.Subregion, Class: l.Class},
 	}
 }
 

@@ -2,8 +2,6 @@
 package cloudprovider
 
 import (
-	"sync"
-
 	"github.com/awslabs/operatorpkg/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
@@ -11,23 +9,20 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/launch"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // CloudProvider launches and deletes the VMs of NodeClaims.
 type CloudProvider struct {
-	kube client.Client
-	// uncached reads Secrets: the controller may get single ones, and must not list and watch all of them.
-	uncached client.Reader
+	kube     client.Client
+	launcher *launch.Launcher
 	vms      *vm.Provider
 	types    *instancetype.Provider
 	overlays *nodeoverlay.InstanceTypeStore
 	ledger   *ledger.Ledger
 	repairs  RepairTimes
-
-	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
-	quotas sync.Mutex
 }
 
 // Kube is the API server: through the controller's cache, and past it.
@@ -41,13 +36,14 @@ type Kube struct {
 func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, overlays *nodeoverlay.InstanceTypeStore,
 	recorder events.Recorder, repairs RepairTimes,
 ) *CloudProvider {
+	decisions := ledger.New(recorder)
 	return &CloudProvider{
 		kube:     kube.Client,
-		uncached: kube.Uncached,
+		launcher: launch.New(kube.Client, kube.Uncached, vms, instanceTypes, decisions),
 		vms:      vms,
 		types:    instanceTypes,
 		overlays: overlays,
-		ledger:   ledger.New(recorder),
+		ledger:   decisions,
 		repairs:  repairs,
 	}
 }

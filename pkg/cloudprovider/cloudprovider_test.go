@@ -37,6 +37,8 @@ type world struct {
 	nodeClass *v1alpha1.OutscaleNodeClass
 	events    *record.FakeRecorder
 	refusals  *availability.Memory
+	// noSection sends no tags in the user data from the next restart on.
+	noSection bool
 	*cloudprovider.CloudProvider
 }
 
@@ -64,7 +66,7 @@ func (w *world) restart(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}
-	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: true}, time.Now)
+	vms := vm.NewProvider(api, cluster, vm.Options{TagsInUserData: !w.noSection}, time.Now)
 	w.refusals = availability.New(time.Now)
 	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, nil),
 		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())

@@ -33,13 +33,13 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 		// Unknown: no read has shown it yet. The next call, in 5 s, will know.
 		return nil
 	case !c.vms.Cluster().IsOurs(v):
-		c.warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
+		c.ledger.Warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}
 	err = c.vms.Delete(ctx, id)
 	if errors.Is(err, vm.ErrProtected) {
 		// Each try is refused until somebody acts.
-		c.warn(ctx, claim, ledger.VMProtected, fmt.Sprintf("VM %s is not deleted: %v", id, vm.ErrProtected))
+		c.ledger.Warn(ctx, claim, ledger.VMProtected, fmt.Sprintf("VM %s is not deleted: %v", id, vm.ErrProtected))
 	}
 	if err != nil && !errors.Is(err, vm.ErrNotFound) {
 		return err

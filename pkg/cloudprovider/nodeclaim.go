@@ -12,23 +12,24 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/launch"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // nodeClaim builds the NodeClaim that Create returns from the VM and its instance type.
-func (a *attempt) nodeClaim(v vm.VM, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
+func nodeClaim(v vm.VM, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, instanceType *cloudprovider.InstanceType) *karpv1.NodeClaim {
 	out := nodeClaimFrom(v)
-	out.Name = a.claim.Name
-	out.Annotations = a.launchedFrom(v)
-	out.Annotations[v1alpha1.AnnotationHostname] = string(owner.HostnameMode(a.claim, a.nodeClass, v))
+	out.Name = claim.Name
+	out.Annotations = launchedFrom(v, nodeClass)
+	out.Annotations[v1alpha1.AnnotationHostname] = string(owner.HostnameMode(claim, nodeClass, v))
 	if instanceType == nil {
-		maps.Copy(out.Labels, a.claim.Labels)
+		maps.Copy(out.Labels, claim.Labels)
 		maps.Copy(out.Labels, vmLabels(v))
 		return out
 	}
-	out.Labels = labels(a.claim, instanceType, v.Subregion)
+	out.Labels = launch.Labels(claim, instanceType, v.Subregion)
 	out.Status.Capacity = nonZero(instanceType.Capacity)
 	out.Status.Allocatable = nonZero(instanceType.Allocatable())
 	return out
@@ -37,10 +38,10 @@ func (a *attempt) nodeClaim(v vm.VM, instanceType *cloudprovider.InstanceType) *
 // launchedFrom are the annotations that drift is judged by. A VM that was adopted says itself what it was launched from:
 // the NodeClass may have changed since. One that lost the tag, or is of a release without it, counts as one of today, since
 // a missing tag is no reason to replace a node.
-func (a *attempt) launchedFrom(v vm.VM) map[string]string {
+func launchedFrom(v vm.VM, nodeClass *v1alpha1.OutscaleNodeClass) map[string]string {
 	version, hash, found := strings.Cut(v.Tags[vm.TagNodeClassHash], "-")
 	if !found {
-		version, hash, _ = strings.Cut(a.owner.NodeClassHash, "-")
+		version, hash, _ = strings.Cut(nodeClass.VersionedHash(), "-")
 	}
 	return map[string]string{v1alpha1.AnnotationHash: hash, v1alpha1.AnnotationHashVersion: version}
 }
@@ -81,23 +82,6 @@ func vmLabels(v vm.VM) map[string]string {
 	if pool := v.Tags[vm.TagNodePool]; pool != "" {
 		out[karpv1.NodePoolLabelKey] = pool
 	}
-	return out
-}
-
-// labels are the NodeClaim's own and every requirement of the type that has one value: whatever a NodePool can require
-// must be among them, or the node counts as drifted at once.
-func labels(claim *karpv1.NodeClaim, instanceType *cloudprovider.InstanceType, subregion string) map[string]string {
-	out := maps.Clone(claim.Labels)
-	if out == nil {
-		out = map[string]string{}
-	}
-	for key, requirement := range instanceType.Requirements {
-		if requirement.Len() == 1 && requirement.Operator() == corev1.NodeSelectorOpIn {
-			out[key] = requirement.Values()[0]
-		}
-	}
-	out[corev1.LabelTopologyZone] = subregion
-	out[corev1.LabelTopologyRegion] = instancetype.Region(subregion)
 	return out
 }
 

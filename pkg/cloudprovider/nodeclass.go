@@ -29,7 +29,7 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	nodeClass, err := c.getNodeClass(ctx, claim.Spec.NodeClassRef)
 	switch {
 	case apierrors.IsNotFound(err), err == nil && !nodeClass.DeletionTimestamp.IsZero():
-		c.warn(ctx, claim, ledger.NodeClassNotFound, fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
+		c.ledger.Warn(ctx, claim, ledger.NodeClassNotFound, fmt.Sprintf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
 		return nil, cloudprovider.NewInsufficientCapacityError(fmt.Errorf("OutscaleNodeClass %q does not exist or is being deleted", claim.Spec.NodeClassRef.Name))
 	case err != nil:
 		return nil, cloudprovider.NewCreateError(err, "NodeClassUnreadable", "reading the OutscaleNodeClass failed")
@@ -37,7 +37,7 @@ func (c *CloudProvider) readyNodeClass(ctx context.Context, claim *karpv1.NodeCl
 	ready := nodeClass.StatusConditions().Get(status.ConditionReady)
 	switch {
 	case ready.IsFalse():
-		c.warn(ctx, claim, ledger.NodeClassNotReady, fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
+		c.ledger.Warn(ctx, claim, ledger.NodeClassNotReady, fmt.Sprintf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
 		return nil, cloudprovider.NewNodeClassNotReadyError(fmt.Errorf("OutscaleNodeClass %q is not ready: %s", nodeClass.Name, nodeClass.Trouble()))
 	case ready.IsUnknown():
 		return nil, cloudprovider.NewCreateError(fmt.Errorf("OutscaleNodeClass %q is not checked yet: %s", nodeClass.Name, nodeClass.Trouble()), "NodeClassReadinessUnknown", "the OutscaleNodeClass is not checked yet")

@@ -76,7 +76,7 @@ func (c *CloudProvider) rebootable(ctx context.Context, claim *karpv1.NodeClaim)
 	case v.State == vm.StateUnknown, v.State == vm.StatePending:
 		return "", fmt.Errorf("rebooting VM %q: it is %s", id, v.State)
 	case !c.vms.Cluster().IsOurs(v):
-		c.warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not rebooted", id))
+		c.ledger.Warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not rebooted", id))
 		return "", cloudprovider.NewNodeRebootFailedError(fmt.Errorf("VM %q carries neither the tags nor the client token of this cluster", id))
 	case v.State != vm.StateRunning:
 		return "", cloudprovider.NewNodeRebootFailedError(fmt.Errorf("VM %q is %s: only a running VM can be rebooted", id, v.State))
@@ -92,7 +92,7 @@ func (c *CloudProvider) rebootRefused(ctx context.Context, claim *karpv1.NodeCla
 	case oapi.IsUnauthorized(err) && !oapi.IsNotSent(err):
 		// The read just before was answered: it is this call that is not allowed. A call that was kept back after the
 		// refusal of another one says nothing about this one.
-		c.warn(ctx, claim, ledger.RebootForbidden, "the access key may not call RebootVms, so that the node is replaced: add api:RebootVms to the EIM policy of the controller")
+		c.ledger.Warn(ctx, claim, ledger.RebootForbidden, "the access key may not call RebootVms, so that the node is replaced: add api:RebootVms to the EIM policy of the controller")
 		return cloudprovider.NewNodeRebootFailedError(err)
 	case oapi.Code(err) != "" && !oapi.IsThrottled(err) && !oapi.IsConflict(err) && !oapi.IsVMNotFound(err):
 		return cloudprovider.NewNodeRebootFailedError(err)

@@ -205,6 +205,31 @@ func TestAnUnknownQuotaIsNotTheAccounts(t *testing.T) {
 	}
 }
 
+// No subnet and no type of a class has room for its volumes, but another class may want smaller ones.
+func TestAQuotaOfVolumesIsHeldAgainstTheClass(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{Subregions: 2}, nil)
+	w.addClass(t, "another", func(*v1alpha1.OutscaleNodeClass) {})
+	before := w.offered(t, "another")
+	w.fault(t, oapitest.Fault{Call: "CreateVms", Kind: oapitest.FaultError, Code: "10018", Status: 400, Times: 1})
+	for i := range 3 {
+		if _, err := w.Create(ctx(t), claim(fmt.Sprintf("default-a%d", i))); !karp.IsNodeClassNotReadyError(err) {
+			t.Fatalf("got %T %v, want a NodeClassNotReadyError", err, err)
+		}
+	}
+	if n := w.region.Calls()["CreateVms"]; n != 1 {
+		t.Errorf("%d calls of CreateVms for 3 NodeClaims, want 1", n)
+	}
+	if mine, others := w.offered(t, "default"), w.offered(t, "another"); mine != 0 || others != before || before == 0 {
+		t.Errorf("%d offerings are left, want 0; %d of %d of another class", mine, others, before)
+	}
+	if events := strings.Join(w.eventsNow(), "\n"); !strings.Contains(events, "QuotaExceeded") || !strings.Contains(events, "volumes") {
+		t.Errorf("events %q do not name the volumes", events)
+	}
+	if _, err := w.Create(ctx(t), of("another", "another-a1")); err != nil {
+		t.Errorf("the other class: %v", err)
+	}
+}
+
 // Launches of a class that works leave together: only the first one goes alone.
 func TestLaunchesThatWorkDoNotWaitForEachOther(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)

@@ -7,6 +7,8 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/launch"
 )
 
 // GetInstanceTypes returns all types of a NodePool's NodeClass, also those that cannot be had at the moment. Where it is
@@ -22,7 +24,7 @@ func (c *CloudProvider) GetInstanceTypes(ctx context.Context, nodePool *karpv1.N
 	}
 	list := c.types.List(nodeClass)
 	if !slices.ContainsFunc(list, func(t *cloudprovider.InstanceType) bool { return !c.types.AwaitsPrice(t.Name) }) {
-		return nil, fmt.Errorf("listing instance types of NodePool %q: %w", nodePool.Name, errNoPrices)
+		return nil, fmt.Errorf("listing instance types of NodePool %q: %w", nodePool.Name, launch.ErrNoPrices)
 	}
 	if !slices.ContainsFunc(list, func(t *cloudprovider.InstanceType) bool { return c.types.HasPrice(t.Name) }) {
 		return nil, fmt.Errorf("listing instance types of NodePool %q: none of the %d types of spec.instanceTypes of OutscaleNodeClass %q has a price: "+

@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -20,33 +20,33 @@ const (
 	refusedToken = `[talos] service[kubelet](Waiting): task "kubelet" failed: exit code 1 (last log "cannot create certificate signing request: Unauthorized")`
 )
 
-func request(node, signer string, state fleet.CSRStatus, age time.Duration) fleet.CSR {
-	return fleet.CSR{
+func request(node, signer string, state snapshot.CSRStatus, age time.Duration) snapshot.CSR {
+	return snapshot.CSR{
 		Name: "csr-" + node, Signer: signer, Requestor: "system:bootstrap:abcdef", Node: node, Status: state,
 		CreatedAt: ago(age), ChangedAt: ago(age),
 	}
 }
 
 func certificateScenarios() map[rule.ID]scenario {
-	waits := func(node string, state fleet.CSRStatus, age time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	waits := func(node string, state snapshot.CSRStatus, age time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)"))
-			s.CSRs = []fleet.CSR{request(node, joins, state, age)}
+			s.CSRs = []snapshot.CSR{request(node, joins, state, age)}
 		}
 	}
-	serving := func(state fleet.CSRStatus, age time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) { s.CSRs = []fleet.CSR{request("default-7xk2p", serves, state, age)} }
+	serving := func(state snapshot.CSRStatus, age time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) { s.CSRs = []snapshot.CSR{request("default-7xk2p", serves, state, age)} }
 	}
 	return map[rule.ID]scenario{
-		"KPO213": {waits("default-7xk2p", fleet.CSRPending, 3*time.Minute), waits("default-7xk2p", fleet.CSRPending, 10*time.Second)},
-		"KPO218": {serving(fleet.CSRPending, 3*time.Minute), serving(fleet.CSRIssued, 3*time.Minute)},
+		"KPO213": {waits("default-7xk2p", snapshot.CSRPending, 3*time.Minute), waits("default-7xk2p", snapshot.CSRPending, 10*time.Second)},
+		"KPO218": {serving(snapshot.CSRPending, 3*time.Minute), serving(snapshot.CSRIssued, 3*time.Minute)},
 	}
 }
 
 func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
 	for name, c := range map[string]struct {
 		line       string
-		csrs       []fleet.CSR
+		csrs       []snapshot.CSR
 		unread     bool
 		check      rule.ID
 		confidence rule.Confidence
@@ -56,16 +56,16 @@ func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
 		"refused, unread":      {refusedToken, nil, true, "KPO207", rule.Certain, "refuses the bootstrap token", "approve"},
 		"no request":           {dies, nil, false, "KPO207", rule.Likely, "refuses the bootstrap token", "approve"},
 		"unread":               {dies, nil, true, "KPO207", rule.Likely, "", ""},
-		"of another machine":   {dies, []fleet.CSR{request("other", joins, fleet.CSRPending, 3*time.Minute)}, false, "KPO207", rule.Likely, "", "approve"},
-		"of an earlier one":    {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRPending, time.Hour)}, false, "KPO207", rule.Likely, "", "approve"},
-		"pending":              {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRPending, 3*time.Minute)}, false, "KPO213", rule.Certain, "not approved", "token"},
-		"denied":               {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRDenied, 3*time.Minute)}, false, "KPO213", rule.Certain, "denied", "token"},
-		"approved, not signed": {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRApproved, 3*time.Minute)}, false, "KPO213", rule.Certain, "not signed", "token"},
-		"issued":               {dies, []fleet.CSR{request("default-7xk2p", joins, fleet.CSRIssued, 3*time.Minute)}, false, "KPO207", rule.Possible, "", ""},
+		"of another machine":   {dies, []snapshot.CSR{request("other", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO207", rule.Likely, "", "approve"},
+		"of an earlier one":    {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, time.Hour)}, false, "KPO207", rule.Likely, "", "approve"},
+		"pending":              {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO213", rule.Certain, "not approved", "token"},
+		"denied":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRDenied, 3*time.Minute)}, false, "KPO213", rule.Certain, "denied", "token"},
+		"approved, not signed": {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRApproved, 3*time.Minute)}, false, "KPO213", rule.Certain, "not signed", "token"},
+		"issued":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRIssued, 3*time.Minute)}, false, "KPO207", rule.Possible, "", ""},
 	} {
-		s := troubled(func(s *fleet.Snapshot) { booting(s, 10*time.Minute, console(c.line)); s.CSRs = c.csrs })
+		s := troubled(func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(c.line)); s.CSRs = c.csrs })
 		if c.unread {
-			blind(s, fleet.SourceCSRs)
+			blind(s, snapshot.SourceCSRs)
 		}
 		r := diagnose.Run(s, diagnose.Rules())
 		if len(r.Problems) != 1 {

@@ -12,12 +12,12 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // rebooted are the events of a kubelet that found a new boot ID, at these times.
-func rebooted(before ...time.Duration) func(*fleet.Snapshot) {
-	return func(s *fleet.Snapshot) {
+func rebooted(before ...time.Duration) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) {
 		for i, b := range before {
 			e := event("Node", s.Nodes[0].Name, "Rebooted", fmt.Sprintf("Node %s has been rebooted, boot id: %d", s.Nodes[0].Name, i), b)
 			e.Name += fmt.Sprint(i)
@@ -36,13 +36,13 @@ func againScenarios() map[rule.ID]scenario {
 }
 
 func TestRebootsThatAreOverOrOneAreNoLoop(t *testing.T) {
-	twice := func(s *fleet.Snapshot) { // one boot that was reported again
+	twice := func(s *snapshot.Snapshot) { // one boot that was reported again
 		rebooted(time.Minute, 2*time.Minute, 3*time.Minute)(s)
 		for i := range s.Events {
 			s.Events[i].Message = "Node default-7xk2p has been rebooted, boot id: 0"
 		}
 	}
-	for name, change := range map[string]func(*fleet.Snapshot){
+	for name, change := range map[string]func(*snapshot.Snapshot){
 		"runs for two hours":   rebooted(2*time.Hour, 3*time.Hour, 4*time.Hour),
 		"over a week":          rebooted(time.Minute, 24*time.Hour, 48*time.Hour, 72*time.Hour),
 		"one boot, said often": twice,
@@ -64,7 +64,7 @@ func services(uptime int) string {
 
 func TestServiceThatKeepsAReadyMachineFromItsBootIsNamed(t *testing.T) {
 	for uptime, want := range map[int]int{2000: 1, 120: 0} {
-		s := troubled(func(s *fleet.Snapshot) { s.Consoles[s.VMs[0].ID] = services(uptime) })
+		s := troubled(func(s *snapshot.Snapshot) { s.Consoles[s.VMs[0].ID] = services(uptime) })
 		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO413")
 		if len(found) != want || want > 0 && !strings.Contains(found[0].Cause, `service "ext-x"`) {
 			t.Errorf("after %d s: %+v, want %d", uptime, found, want)
@@ -79,7 +79,7 @@ func TestEachCauseOnAConsoleBelongsToACheck(t *testing.T) {
 		if cause, bad := bootlog.Parse(text).Cause(); !bad || cause.ID != signature.ID {
 			continue
 		}
-		r := diagnose.Run(troubled(func(s *fleet.Snapshot) { booting(s, 10*time.Minute, text) }), diagnose.Rules())
+		r := diagnose.Run(troubled(func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, text) }), diagnose.Rules())
 		if !slices.ContainsFunc(r.Problems, func(p diagnose.Problem) bool {
 			return slices.ContainsFunc(p.Evidence, func(e rule.Evidence) bool { return e.Source == "console" })
 		}) {
@@ -97,7 +97,7 @@ func TestSilentNodeHasTheLineOfItsConsole(t *testing.T) {
 		"Memory cgroup out of memory: Killed process 4242 (java) total-vm:8000000kB":                 true,
 		"XFS (sda6): Ending clean mount":                                                             false,
 	} {
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			silent(s, 5*time.Minute)
 			s.Consoles[s.VMs[0].ID] = up + "[ 9000.000000] " + line + "\n"
 		})

@@ -13,7 +13,8 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // budget covers the pods of an app.
@@ -26,9 +27,9 @@ func budget(name, app string, allowed int32) policyv1.PodDisruptionBudget {
 }
 
 // twoBudgets drains a node with a pod of redis for half a minute; the second budget covers the app.
-func twoBudgets(first, second string) func(*fleet.Snapshot) {
+func twoBudgets(first, second string) func(*snapshot.Snapshot) {
 	app := strings.TrimSuffix(second, "-copy")
-	return func(s *fleet.Snapshot) {
+	return func(s *snapshot.Snapshot) {
 		terminating(s, 30*time.Second)
 		s.Pods = []corev1.Pod{pod("redis-0", s.Nodes[0].Name, map[string]string{"app": "redis"}, nil)}
 		s.Budgets = []policyv1.PodDisruptionBudget{budget(first, "redis", 1), budget(second, app, 1)}
@@ -36,9 +37,9 @@ func twoBudgets(first, second string) func(*fleet.Snapshot) {
 }
 
 // reported loads a snapshot that a public report was rebuilt as (see the reports that testdata/reports came with).
-func reported(t *testing.T, name string) *fleet.Snapshot {
+func reported(t *testing.T, name string) *snapshot.Snapshot {
 	t.Helper()
-	s, err := fleet.Load(filepath.Join("testdata", "reports", name+".json"))
+	s, err := gather.Load(filepath.Join("testdata", "reports", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestPodsThatDoNotBlockADrainAreNotBlamed(t *testing.T) {
 		"ended":                    {func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }, false},
 		"being deleted":            {func(p *corev1.Pod) { p.DeletionTimestamp = new(ago(time.Second)) }, false},
 	} {
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			terminating(s, 5*time.Minute)
 			p := pod("batch-0", s.Nodes[0].Name, nil, yes)
 			p.Status.StartTime = new(ago(20 * time.Minute))
@@ -146,7 +147,7 @@ func TestBudgetsBlockOnlyWhatTheyMay(t *testing.T) {
 			b.Status.CurrentHealthy, b.Spec.UnhealthyPodEvictionPolicy = 1, new(policyv1.AlwaysAllow)
 		}, false},
 	} {
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			terminating(s, 4*time.Minute)
 			b, p := budget("redis", "redis", 0), pod("redis-0", s.Nodes[0].Name, map[string]string{"app": "redis"}, nil)
 			c.change(&b, &p)

@@ -16,13 +16,14 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // sleepless is a cluster with several troubles at once: what kpo's screens are shown by.
-func sleepless() *fleet.Snapshot {
+func sleepless() *snapshot.Snapshot {
 	s := healthy("default-web11")
-	for i, change := range []func(*fleet.Snapshot){
+	for i, change := range []func(*snapshot.Snapshot){
 		scenarios()["KPO207"].trouble, scenarios()["KPO207"].trouble, scenarios()["KPO501"].trouble, scenarios()["KPO601"].trouble, scenarios()["KPO406"].trouble,
 	} {
 		one := healthy()
@@ -35,14 +36,14 @@ func sleepless() *fleet.Snapshot {
 	for i := range s.VMs {
 		s.VMs[i].EURPerHour = 0.171
 	}
-	s.Sources[fleet.SourceQuotas] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "ReadQuotas: 4 AccessDenied: not allowed (request 9f0c)"}
+	s.Sources[snapshot.SourceQuotas] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "ReadQuotas: 4 AccessDenied: not allowed (request 9f0c)"}
 	s.Quotas = nil
 	furnish(s)
 	return s
 }
 
 // furnish adds what only tables show: sizes, what pods request, and why a node is not consolidated.
-func furnish(s *fleet.Snapshot) {
+func furnish(s *snapshot.Snapshot) {
 	s.NodeClasses[0].Spec.InstanceTypes = v1alpha1.InstanceTypes{
 		Generations: []int32{6, 7}, VCores: []int32{2, 4}, MemoryPerVCore: []int32{4}, Performances: []string{"high"},
 	}
@@ -54,12 +55,12 @@ func furnish(s *fleet.Snapshot) {
 			corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
 		}
 	}
-	s.Usage = map[string]fleet.Usage{
+	s.Usage = map[string]snapshot.Usage{
 		"default-web11": {Pods: 17, MilliCPU: 2950, Memory: 4 << 30},
 		"default-2xk2p": {Pods: 3, MilliCPU: 250, Memory: 256 << 20},
 		"default-4xk2p": {Pods: 11, MilliCPU: 1000, Memory: 6 << 30},
 	}
-	s.Sources[fleet.SourceUsage] = fleet.SourceStatus{State: fleet.StateOK, Count: 31}
+	s.Sources[snapshot.SourceUsage] = snapshot.SourceStatus{State: snapshot.StateOK, Count: 31}
 	at := metav1.NewTime(now().Add(-7 * time.Minute))
 	s.Events = append(s.Events, corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Name: "default-web11.1", Namespace: "default", CreationTimestamp: at},
@@ -70,10 +71,10 @@ func furnish(s *fleet.Snapshot) {
 }
 
 func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
-	for name, s := range map[string]*fleet.Snapshot{"sleepless": sleepless(), "healthy": healthy("default-7xk2p", "default-9qqzz")} {
-		s.Access = fleet.Access{Context: "prod-admin", Region: "eu-west-2", Key: "4821"}
+	for name, s := range map[string]*snapshot.Snapshot{"sleepless": sleepless(), "healthy": healthy("default-7xk2p", "default-9qqzz")} {
+		s.Access = snapshot.Access{Context: "prod-admin", Region: "eu-west-2", Key: "4821"}
 		golden(t, filepath.Join("..", "..", "..", "cmd", "kpo", "testdata", name), s)
-		loaded, err := fleet.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
+		loaded, err := gather.Load(filepath.Join("..", "..", "cmd", "kpo", "testdata", name+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,21 +86,21 @@ func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
 
 func TestOrphansHaveTheirVerdicts(t *testing.T) {
 	token := healthy().Cluster.Owned()
-	for verdict, change := range map[string]func(*fleet.Snapshot){
-		clusterwide.Orphan:    func(*fleet.Snapshot) {},
-		clusterwide.Young:     func(s *fleet.Snapshot) { s.VMs[0].CreatedAt = now().Add(-time.Minute) },
-		clusterwide.Deleting:  func(s *fleet.Snapshot) { s.VMs[0].State = "shutting-down" },
-		clusterwide.Protected: func(s *fleet.Snapshot) { s.VMs[0].Protected = true },
-		clusterwide.Foreign:   func(s *fleet.Snapshot) { s.VMs[0].Tags["karpenter.outscale.com/cluster-uid"] = "another" },
-		clusterwide.Untagged: func(s *fleet.Snapshot) {
+	for verdict, change := range map[string]func(*snapshot.Snapshot){
+		clusterwide.Orphan:    func(*snapshot.Snapshot) {},
+		clusterwide.Young:     func(s *snapshot.Snapshot) { s.VMs[0].CreatedAt = now().Add(-time.Minute) },
+		clusterwide.Deleting:  func(s *snapshot.Snapshot) { s.VMs[0].State = "shutting-down" },
+		clusterwide.Protected: func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
+		clusterwide.Foreign:   func(s *snapshot.Snapshot) { s.VMs[0].Tags["karpenter.outscale.com/cluster-uid"] = "another" },
+		clusterwide.Untagged: func(s *snapshot.Snapshot) {
 			s.VMs[0].Tags, s.VMs[0].ClientToken = nil, token.Token(ownerOf("gone"), "tinav6.c4r8p1", "subnet-1")
 		},
-		clusterwide.NodeAlive: func(s *fleet.Snapshot) {
+		clusterwide.NodeAlive: func(s *snapshot.Snapshot) {
 			spare := healthy("default-7xk2p")
 			s.Nodes = append(s.Nodes, spare.Nodes[0])
 		},
 	} {
-		s := troubled(func(s *fleet.Snapshot) { s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:] })
+		s := troubled(func(s *snapshot.Snapshot) { s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:] })
 		change(s)
 		found := clusterwide.Orphans(s)
 		if len(found) != 1 || found[0].Verdict != verdict {
@@ -113,7 +114,7 @@ func TestOrphansHaveTheirVerdicts(t *testing.T) {
 }
 
 func TestVMThatAClaimIsLaunchingIsNoOrphan(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) {
+	s := troubled(func(s *snapshot.Snapshot) {
 		claim := &s.NodeClaims[0]
 		claim.Status.ProviderID, claim.Status.NodeName = "", ""
 		s.VMs[0].ClientToken = s.Cluster.Owned().Token(ownerOf(string(claim.UID)), "tinav6.c4r8p1", "subnet-1")

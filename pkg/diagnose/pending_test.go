@@ -15,7 +15,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 // pending adds pods that the scheduler finds no node for.
-func pending(s *fleet.Snapshot, n int, since time.Duration) {
+func pending(s *snapshot.Snapshot, n int, since time.Duration) {
 	for i := range n {
 		p := pod(fmt.Sprintf("web-%d", i), "", nil, nil)
 		p.Status.Phase = corev1.PodPending
@@ -36,28 +36,28 @@ func pending(s *fleet.Snapshot, n int, since time.Duration) {
 }
 
 // refused has Karpenter say of the first pod why it makes no node for it.
-func refused(s *fleet.Snapshot, message string, before time.Duration) {
+func refused(s *snapshot.Snapshot, message string, before time.Duration) {
 	e := event("Pod", "web-0", "FailedScheduling", message, before)
 	e.InvolvedObject.Namespace, e.Source.Component = "shop", "karpenter"
 	s.Events = append(s.Events, e)
 }
 
 func pendingScenarios() map[rule.ID]scenario {
-	says := func(message string, before time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	says := func(message string, before time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			pending(s, 1, 25*time.Second)
 			refused(s, message, before)
 		}
 	}
-	limit := func(used string, pods int) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	limit := func(used string, pods int) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			s.NodePools[0].Spec.Limits = karpv1.Limits{corev1.ResourceCPU: resource.MustParse("8")}
 			s.NodePools[0].Status.Resources = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(used)}
 			pending(s, pods, 30*time.Minute)
 		}
 	}
-	ready := func(state string) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	ready := func(state string) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			s.NodePools[0].Status.Conditions = []status.Condition{
 				{Type: "Ready", Status: "False", Reason: "UnhealthyDependents", Message: "ValidationSucceeded=False", LastTransitionTime: ago(time.Hour)},
 				{Type: "ValidationSucceeded", Status: "False", Reason: "NodePoolValidationFailed", Message: "label domain is restricted", LastTransitionTime: ago(time.Hour)},
@@ -67,22 +67,22 @@ func pendingScenarios() map[rule.ID]scenario {
 			}
 		}
 	}
-	nothingFits := func(pods int) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	nothingFits := func(pods int) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			pending(s, pods, 30*time.Minute)
 			s.Events = append(s.Events, event("NodePool", "default", "NoCompatibleInstanceTypes", "NodePool requirements filtered out all compatible available instance types", 30*time.Second))
 		}
 	}
 	return map[rule.ID]scenario{
 		"KPO111": {says(tooBig, 20*time.Second), says(tooBig, 10*time.Minute)},
-		"KPO112": {func(s *fleet.Snapshot) { pending(s, 3, 2*time.Minute) }, func(s *fleet.Snapshot) {
+		"KPO112": {func(s *snapshot.Snapshot) { pending(s, 3, 2*time.Minute) }, func(s *snapshot.Snapshot) {
 			pending(s, 3, 2*time.Minute)
 			booting(s, 30*time.Second, "")
 		}},
 		"KPO113": {limit("8", 2), limit("8", 0)},
 		"KPO114": {ready("False"), ready("Unknown")},
 		"KPO115": {nothingFits(1), nothingFits(0)},
-		"KPO116": {func(s *fleet.Snapshot) { s.NodePools = nil }, func(*fleet.Snapshot) {}},
+		"KPO116": {func(s *snapshot.Snapshot) { s.NodePools = nil }, func(*snapshot.Snapshot) {}},
 	}
 }
 
@@ -98,38 +98,38 @@ func checksOf(r diagnose.Report) []string {
 
 func TestPendingPodsHaveOneCause(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*fleet.Snapshot)
+		change func(*snapshot.Snapshot)
 		want   []string
 	}{
-		"the limit, as Karpenter says while there is a core left": {func(s *fleet.Snapshot) {
+		"the limit, as Karpenter says while there is a core left": {func(s *snapshot.Snapshot) {
 			pendingScenarios()["KPO113"].trouble(s)
 			s.Pods = s.Pods[:1]
 			s.NodePools[0].Status.Resources[corev1.ResourceCPU] = resource.MustParse("7")
 			refused(s, overLimit, 10*time.Second)
 		}, []string{"KPO113"}},
-		"a pod that is too big, next to a limit": {func(s *fleet.Snapshot) {
+		"a pod that is too big, next to a limit": {func(s *snapshot.Snapshot) {
 			pendingScenarios()["KPO113"].trouble(s)
 			refused(s, tooBig, 10*time.Second)
 		}, []string{"KPO111", "KPO113"}},
-		"no capacity": {func(s *fleet.Snapshot) {
+		"no capacity": {func(s *snapshot.Snapshot) {
 			launchScenarios()["KPO102"].trouble(s)
 			refused(s, "Failed to schedule pod, no instance type has the required offering, requirements=x", 10*time.Second)
 			s.Events = append(s.Events, event("NodePool", "default", "NoCompatibleInstanceTypes", "NodePool requirements filtered out all", 30*time.Second))
 		}, []string{"KPO102"}},
-		"a NodeClass that is not Ready": {func(s *fleet.Snapshot) {
+		"a NodeClass that is not Ready": {func(s *snapshot.Snapshot) {
 			launchScenarios()["KPO101"].trouble(s)
 			pendingScenarios()["KPO114"].trouble(s)
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO101"}},
-		"a machine that does not join": {func(s *fleet.Snapshot) {
+		"a machine that does not join": {func(s *snapshot.Snapshot) {
 			bootScenarios()["KPO207"].trouble(s)
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO207"}},
-		"a controller that is down": {func(s *fleet.Snapshot) {
+		"a controller that is down": {func(s *snapshot.Snapshot) {
 			s.Cluster.Controller.Available = 0
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO603"}},
-		"no NodePool": {func(s *fleet.Snapshot) {
+		"no NodePool": {func(s *snapshot.Snapshot) {
 			s.NodePools = nil
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO116"}},
@@ -153,7 +153,7 @@ func TestPendingPodIsNeverSettled(t *testing.T) {
 			t.Errorf("%s: a pod is pending, and there is nothing to do", name)
 		}
 	}
-	s := troubled(func(s *fleet.Snapshot) { pending(s, 2, 25*time.Second) })
+	s := troubled(func(s *snapshot.Snapshot) { pending(s, 2, 25*time.Second) })
 	r := diagnose.Run(s, diagnose.Rules())
 	if !r.Healthy() || len(r.UnderWay) != 1 || r.UnderWay[0].Text != "2 pods are pending" || now().Sub(r.UnderWay[0].Since) != 25*time.Second {
 		t.Errorf("healthy %v, under way %+v", r.Healthy(), r.UnderWay)
@@ -161,9 +161,9 @@ func TestPendingPodIsNeverSettled(t *testing.T) {
 }
 
 func TestRefusalThatNothingWaitsOnIsOver(t *testing.T) {
-	for check, change := range map[rule.ID]func(*fleet.Snapshot){
+	for check, change := range map[rule.ID]func(*snapshot.Snapshot){
 		"KPO102": launchScenarios()["KPO102"].trouble,
-		"KPO103": func(s *fleet.Snapshot) {
+		"KPO103": func(s *snapshot.Snapshot) {
 			launchScenarios()["KPO103"].trouble(s)
 			s.Quotas[0].Used = 97
 			pending(s, 1, time.Minute)
@@ -182,7 +182,7 @@ func TestRefusalThatNothingWaitsOnIsOver(t *testing.T) {
 
 func TestNodeClassThatOutscaleRefusesIsNamedWithItsMessage(t *testing.T) {
 	for _, kind := range []string{v1alpha1.ConditionLaunchReady, v1alpha1.ConditionVolumesReady} {
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			s.NodeClasses[0].Status.Conditions = []status.Condition{
 				{Type: "Ready", Status: "False", Message: kind + "=False", LastTransitionTime: ago(time.Minute)},
 				{Type: kind, Status: "False", Reason: "LaunchRefused", Message: "spec.x: CreateVms 4047 of " + kind, LastTransitionTime: ago(time.Minute)},
@@ -201,7 +201,7 @@ func TestNodeClassThatOutscaleRefusesIsNamedWithItsMessage(t *testing.T) {
 
 func TestBudgetOfTheNodePoolIsToldWhenItBlocks(t *testing.T) {
 	const message = "No allowed disruptions for disruption reason Drifted due to blocking budget"
-	s := troubled(func(s *fleet.Snapshot) {
+	s := troubled(func(s *snapshot.Snapshot) {
 		set(&s.NodeClaims[0], "Drifted", "True", "NodeClassDrifted", 24*time.Hour)
 		s.Events = []corev1.Event{event("NodePool", "default", "DisruptionBlocked", message, time.Minute)}
 	})
@@ -230,7 +230,7 @@ func TestDrainOfSecondsIsNoTrouble(t *testing.T) {
 }
 
 func TestAllTagsStrippedIsOneProblemOfTheOwner(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) { s.VMs[0].Tags = nil })
+	s := troubled(func(s *snapshot.Snapshot) { s.VMs[0].Tags = nil })
 	r := diagnose.Run(s, diagnose.Rules())
 	if got := checksOf(r); !slices.Equal(got, []string{"KPO405"}) || !strings.Contains(r.Problems[0].Evidence[1].Text, "OscK8sNodeName") {
 		t.Errorf("problems %v %+v", got, r.Problems)

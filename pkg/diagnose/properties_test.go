@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -17,8 +17,8 @@ func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
 	for name, s := range worlds(t) {
 		whole := diagnose.Run(s, diagnose.Rules())
 		for _, m := range s.Machines() {
-			well := m.Phase() == fleet.PhaseRunning && fleet.Ready(m.Node).Status == corev1.ConditionTrue
-			if s.Why(fleet.SourceVMs) == "" {
+			well := m.Phase() == snapshot.PhaseRunning && snapshot.Ready(m.Node).Status == corev1.ConditionTrue
+			if s.Why(snapshot.SourceVMs) == "" {
 				well = well && m.VM != nil && (m.VM.State == vm.StateRunning || m.VM.State == vm.StatePending)
 			}
 			if !well && whole.Settled() {
@@ -122,12 +122,12 @@ func TestNothingGoesOnForTheAgeOfAThing(t *testing.T) {
 
 // ageOf reports whether the trouble is as old as a thing that ran well before: the machines of the scenarios are an hour
 // old, and troubled for minutes.
-func ageOf(s *fleet.Snapshot, subject rule.Ref) bool {
+func ageOf(s *snapshot.Snapshot, subject rule.Ref) bool {
 	for _, m := range s.Machines() {
-		if subject.Kind == "NodePool" || m.VM == nil || !slices.Contains(diagnose.NamesOf(m), subject.Name) || m.Phase() == fleet.PhaseRegistering {
+		if subject.Kind == "NodePool" || m.VM == nil || !slices.Contains(diagnose.NamesOf(m), subject.Name) || m.Phase() == snapshot.PhaseRegistering {
 			continue
 		}
-		if subject.Since.Equal(m.VM.CreatedAt) || m.Node != nil && m.Phase() != fleet.PhaseInitializing && subject.Since.Equal(m.Node.CreationTimestamp.Time) {
+		if subject.Since.Equal(m.VM.CreatedAt) || m.Node != nil && m.Phase() != snapshot.PhaseInitializing && subject.Since.Equal(m.Node.CreationTimestamp.Time) {
 			return true
 		}
 	}

@@ -14,18 +14,18 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // silent makes the first kubelet stop reporting.
-func silent(s *fleet.Snapshot, since time.Duration) {
+func silent(s *snapshot.Snapshot, since time.Duration) {
 	notReady(s, "NodeStatusUnknown", "Kubelet stopped posting node status.", since)
 	s.Nodes[0].Status.Conditions[0].Status = corev1.ConditionUnknown
 }
 
 // requested has node repair decide to reboot the first machine.
-func requested(s *fleet.Snapshot, since time.Duration) {
+func requested(s *snapshot.Snapshot, since time.Duration) {
 	silent(s, since+10*time.Minute)
 	set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionTrue, karpv1.RebootReasonRequested, since)
 	s.NodeClaims[0].Status.Conditions[3].Message = "rebooting for Ready/NodeStatusUnknown"
@@ -35,7 +35,7 @@ func requested(s *fleet.Snapshot, since time.Duration) {
 }
 
 // issued has Outscale take the reboot of the first machine.
-func issued(s *fleet.Snapshot, since time.Duration) {
+func issued(s *snapshot.Snapshot, since time.Duration) {
 	requested(s, since)
 	set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionTrue, karpv1.RebootReasonIssued, since)
 	set(&s.NodeClaims[0], "Initialized", metav1.ConditionUnknown, karpv1.RebootReasonRebooting, since)
@@ -43,24 +43,24 @@ func issued(s *fleet.Snapshot, since time.Duration) {
 }
 
 func rebootScenarios() map[rule.ID]scenario {
-	drains := func(since time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	drains := func(since time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			requested(s, since)
 			s.Pods = []corev1.Pod{pod("batch-0", s.Nodes[0].Name, nil, map[string]string{karpv1.DoNotDisruptAnnotationKey: "true"})}
 		}
 	}
-	waits := func(since time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) { issued(s, since) }
+	waits := func(since time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) { issued(s, since) }
 	}
 	return map[rule.ID]scenario{
-		"KPO408": {func(s *fleet.Snapshot) {
+		"KPO408": {func(s *snapshot.Snapshot) {
 			requested(s, 2*time.Minute)
 			terminating(s, time.Minute)
 			s.Events = []corev1.Event{
 				event("NodeClaim", s.NodeClaims[0].Name, "RebootForbidden", "the access key may not call RebootVms", time.Minute),
 				event("NodeClaim", s.NodeClaims[0].Name, "RebootFailed", "reboot rejected by the cloud provider: RebootVms: 4 AccessDenied", time.Minute),
 			}
-		}, func(s *fleet.Snapshot) {
+		}, func(s *snapshot.Snapshot) {
 			// The reboot before this one failed.
 			requested(s, 2*time.Minute)
 			terminating(s, time.Minute)
@@ -69,14 +69,14 @@ func rebootScenarios() map[rule.ID]scenario {
 		"KPO409": {drains(6 * time.Minute), drains(4 * time.Minute)},
 		"KPO410": {waits(6 * time.Minute), waits(4 * time.Minute)},
 		"KPO411": {
-			func(s *fleet.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = fleet.RepairOn },
-			func(s *fleet.Snapshot) { silent(s, 30*time.Second); s.Cluster.NodeRepair = fleet.RepairOn },
+			func(s *snapshot.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = snapshot.RepairOn },
+			func(s *snapshot.Snapshot) { silent(s, 30*time.Second); s.Cluster.NodeRepair = snapshot.RepairOn },
 		},
 	}
 }
 
 // only returns the only problem there may be, as one text.
-func only(t *testing.T, s *fleet.Snapshot, check rule.ID) string {
+func only(t *testing.T, s *snapshot.Snapshot, check rule.ID) string {
 	t.Helper()
 	problems := diagnose.Run(s, diagnose.Rules()).Problems
 	if len(problems) != 1 || problems[0].Check != check {
@@ -100,16 +100,16 @@ func says(t *testing.T, text string, words ...string) {
 }
 
 func TestRebootThatGoesWellFindsNothing(t *testing.T) {
-	for name, change := range map[string]func(*fleet.Snapshot){
-		"requested": func(s *fleet.Snapshot) { requested(s, 4*time.Minute) },
-		"issued":    func(s *fleet.Snapshot) { issued(s, 4*time.Minute) },
-		"booted":    func(s *fleet.Snapshot) { issued(s, 4*time.Minute); s.Nodes[0].Status.NodeInfo.BootID = "after" },
-		"drifted": func(s *fleet.Snapshot) {
+	for name, change := range map[string]func(*snapshot.Snapshot){
+		"requested": func(s *snapshot.Snapshot) { requested(s, 4*time.Minute) },
+		"issued":    func(s *snapshot.Snapshot) { issued(s, 4*time.Minute) },
+		"booted":    func(s *snapshot.Snapshot) { issued(s, 4*time.Minute); s.Nodes[0].Status.NodeInfo.BootID = "after" },
+		"drifted": func(s *snapshot.Snapshot) {
 			issued(s, 4*time.Minute)
 			set(&s.NodeClaims[0], "Drifted", metav1.ConditionTrue, "NodePoolDrifted", time.Hour)
 			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "DisruptionBlocked", "the node reboots", time.Minute)}
 		},
-		"back, not yet initialised": func(s *fleet.Snapshot) {
+		"back, not yet initialised": func(s *snapshot.Snapshot) {
 			issued(s, 6*time.Minute)
 			set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionFalse, karpv1.RebootReasonSucceeded, time.Minute)
 			s.Nodes[0].Status.Conditions[0].Status = corev1.ConditionTrue
@@ -123,7 +123,7 @@ func TestRebootThatGoesWellFindsNothing(t *testing.T) {
 }
 
 func TestRebootOfVMThatIsGoneIsThatVMsTrouble(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute); s.VMs[0].State = vm.StateTerminated })
+	s := troubled(func(s *snapshot.Snapshot) { issued(s, 6*time.Minute); s.VMs[0].State = vm.StateTerminated })
 	only(t, s, "KPO402")
 }
 
@@ -147,7 +147,7 @@ func TestFailedRebootOfClaimThatIsGoneIsStillTold(t *testing.T) {
 }
 
 func TestRebootWithInvalidRequestStays(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) {
+	s := troubled(func(s *snapshot.Snapshot) {
 		set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionFalse, karpv1.RebootReasonFailed, time.Hour)
 		s.NodeClaims[0].Status.Conditions[3].Message = "invalid reboot request: parsing x"
 	})
@@ -155,72 +155,72 @@ func TestRebootWithInvalidRequestStays(t *testing.T) {
 }
 
 func TestRebootThatIsNotIssuedNamesWhatBlocksIt(t *testing.T) {
-	blocked := func(change func(*fleet.Snapshot)) string {
+	blocked := func(change func(*snapshot.Snapshot)) string {
 		t.Helper()
-		return only(t, troubled(func(s *fleet.Snapshot) { requested(s, 6*time.Minute); change(s) }), "KPO409")
+		return only(t, troubled(func(s *snapshot.Snapshot) { requested(s, 6*time.Minute); change(s) }), "KPO409")
 	}
-	says(t, blocked(func(s *fleet.Snapshot) { scenarios()["KPO501"].trouble(s); s.NodeClaims[0].DeletionTimestamp = nil }),
+	says(t, blocked(func(s *snapshot.Snapshot) { scenarios()["KPO501"].trouble(s); s.NodeClaims[0].DeletionTimestamp = nil }),
 		"PodDisruptionBudget shop/redis", "disruptionsAllowed=0", "reboots the node with the pods that are left", "03:16:07")
-	says(t, blocked(func(s *fleet.Snapshot) {
+	says(t, blocked(func(s *snapshot.Snapshot) {
 		s.NodeClaims[0].Annotations = nil
 		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "FailedDraining", "5 pods are waiting to be evicted", time.Minute)}
 	}), "no grace period bounds this drain", "5 pods are waiting")
-	says(t, blocked(func(s *fleet.Snapshot) {
+	says(t, blocked(func(s *snapshot.Snapshot) {
 		s.NodeClaims[0].Annotations[karpv1.RebootTerminationGracePeriodAnnotationKey] = "0s"
 	}),
 		"does not make the call", "kubectl logs -n karpenter deployment/karpenter")
-	says(t, blocked(func(s *fleet.Snapshot) {
+	says(t, blocked(func(s *snapshot.Snapshot) {
 		s.NodeClaims[0].Annotations[karpv1.RebootPreBootIDAnnotationKey] = "before"
 		s.NodeClaims[0].Annotations["karpenter.outscale.com/reboot"] = `{"operation":"x","sentAt":"2026-11-22T03:08:00.5Z"}`
 	}), "Outscale has not taken the call", "no answer is recorded")
-	earlier := blocked(func(s *fleet.Snapshot) {
+	earlier := blocked(func(s *snapshot.Snapshot) {
 		s.NodeClaims[0].Annotations[karpv1.RebootPreBootIDAnnotationKey] = "before"
 		s.NodeClaims[0].Annotations["karpenter.outscale.com/reboot"] = `{"operation":"x","sentAt":"2026-11-22T03:00:00.5Z"}`
 	})
 	if strings.Contains(earlier, "no answer is recorded") {
 		t.Errorf("the call of an earlier reboot is told:\n%s", earlier)
 	}
-	says(t, blocked(func(s *fleet.Snapshot) { s.Nodes = s.Nodes[1:] }), "the Node is gone")
+	says(t, blocked(func(s *snapshot.Snapshot) { s.Nodes = s.Nodes[1:] }), "the Node is gone")
 }
 
 func TestRebootThatDoesNotEndSaysHowLongKarpenterWaits(t *testing.T) {
-	says(t, only(t, troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute) }), "KPO410"),
+	says(t, only(t, troubled(func(s *snapshot.Snapshot) { issued(s, 6*time.Minute) }), "KPO410"),
 		"has not booted since", "kubectl kpo console default-7xk2p", "i-00000001 is running", "Karpenter deletes the NodeClaim", "03:26:07")
-	says(t, only(t, troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute); s.Nodes[0].Status.NodeInfo.BootID = "after" }), "KPO410"),
+	says(t, only(t, troubled(func(s *snapshot.Snapshot) { issued(s, 6*time.Minute); s.Nodes[0].Status.NodeInfo.BootID = "after" }), "KPO410"),
 		"the machine has booted, and its Node is not Ready", "Ready=Unknown")
-	unmarked := func(s *fleet.Snapshot) {
+	unmarked := func(s *snapshot.Snapshot) {
 		issued(s, 6*time.Minute)
 		delete(s.NodeClaims[0].Annotations, karpv1.RebootPreBootIDAnnotationKey)
 	}
 	says(t, only(t, troubled(unmarked), "KPO410"), "the node is not back")
-	says(t, only(t, troubled(func(s *fleet.Snapshot) { issued(s, 6*time.Minute); s.Nodes = s.Nodes[1:] }), "KPO410"), "the Node is gone")
+	says(t, only(t, troubled(func(s *snapshot.Snapshot) { issued(s, 6*time.Minute); s.Nodes = s.Nodes[1:] }), "KPO410"), "the Node is gone")
 }
 
 func TestSilentNodeSaysWhatNodeRepairWillDo(t *testing.T) {
-	silence := func(repair fleet.NodeRepair, change func(*fleet.Snapshot)) string {
+	silence := func(repair snapshot.NodeRepair, change func(*snapshot.Snapshot)) string {
 		t.Helper()
-		return only(t, troubled(func(s *fleet.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = repair; change(s) }), "KPO411")
+		return only(t, troubled(func(s *snapshot.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = repair; change(s) }), "KPO411")
 	}
-	nothing := func(*fleet.Snapshot) {}
-	vetoed := func(s *fleet.Snapshot) {
+	nothing := func(*snapshot.Snapshot) {}
+	vetoed := func(s *snapshot.Snapshot) {
 		s.Nodes[0].Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
 	}
-	says(t, silence(fleet.RepairOn, nothing), "node repair is on", "may reboot the VM", "03:19:07")
-	says(t, silence(fleet.RepairOff, nothing), "node repair is off", "00:00:00")
-	says(t, silence(fleet.RepairLegacy, nothing), "reboots none", "00:00:00")
-	says(t, silence(fleet.RepairUnknown, nothing), "is not visible", "00:00:00")
-	says(t, silence(fleet.RepairOff, vetoed), "node repair is off")
-	says(t, silence(fleet.RepairOn, vetoed), "do-not-repair=true keeps Karpenter", "karpenter.sh/do-not-repair-", "00:00:00")
-	says(t, silence(fleet.RepairUnknown, vetoed), "do-not-repair=true keeps Karpenter")
-	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) { s.Nodes[0].Status.Conditions[0].Reason = "NodeStatusNeverUpdated" }), "may replace the node", "03:29:07")
-	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
+	says(t, silence(snapshot.RepairOn, nothing), "node repair is on", "may reboot the VM", "03:19:07")
+	says(t, silence(snapshot.RepairOff, nothing), "node repair is off", "00:00:00")
+	says(t, silence(snapshot.RepairLegacy, nothing), "reboots none", "00:00:00")
+	says(t, silence(snapshot.RepairUnknown, nothing), "is not visible", "00:00:00")
+	says(t, silence(snapshot.RepairOff, vetoed), "node repair is off")
+	says(t, silence(snapshot.RepairOn, vetoed), "do-not-repair=true keeps Karpenter", "karpenter.sh/do-not-repair-", "00:00:00")
+	says(t, silence(snapshot.RepairUnknown, vetoed), "do-not-repair=true keeps Karpenter")
+	says(t, silence(snapshot.RepairOn, func(s *snapshot.Snapshot) { s.Nodes[0].Status.Conditions[0].Reason = "NodeStatusNeverUpdated" }), "may replace the node", "03:29:07")
+	says(t, silence(snapshot.RepairOn, func(s *snapshot.Snapshot) {
 		set(&s.NodeClaims[0], karpv1.ConditionTypeRebooting, metav1.ConditionFalse, karpv1.RebootReasonSucceeded, 2*time.Minute)
 	}), "03:20:07")
-	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) { s.Cluster.RepairAfter.Silent = time.Hour }), "04:")
-	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
+	says(t, silence(snapshot.RepairOn, func(s *snapshot.Snapshot) { s.Cluster.RepairAfter.Silent = time.Hour }), "04:")
+	says(t, silence(snapshot.RepairOn, func(s *snapshot.Snapshot) {
 		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "NodeRepairBlocked", "more than 20% of nodes are unhealthy", time.Minute)}
 	}), "something blocks it", "more than 20%")
-	says(t, silence(fleet.RepairOn, func(s *fleet.Snapshot) {
+	says(t, silence(snapshot.RepairOn, func(s *snapshot.Snapshot) {
 		s.Events = []corev1.Event{event("Node", s.Nodes[0].Name, "DisruptionBlocked", "before it was silent", 4*time.Minute)}
 	}), "node repair is on\n")
 }
@@ -239,9 +239,9 @@ func TestRepairTimesAreTheControllers(t *testing.T) {
 	}
 	for reason, want := range map[string]corecloud.RepairAction{"NodeStatusUnknown": corecloud.RebootNode, "": corecloud.ReplaceNode} {
 		tolerated, action := after(reason)
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			silent(s, 3*time.Minute)
-			s.Nodes[0].Status.Conditions[0].Reason, s.Cluster.NodeRepair = reason, fleet.RepairOn
+			s.Nodes[0].Status.Conditions[0].Reason, s.Cluster.NodeRepair = reason, snapshot.RepairOn
 		})
 		if action != want {
 			t.Errorf("%q is treated by %s, want %s", reason, action, want)

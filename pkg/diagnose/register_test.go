@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func TestAHealthyKubeletThatSaysNothingDoesNotReachTheAPIServer(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAHealthyKubeletThatSaysNothingDoesNotReachTheAPIServer(t *testing.T) {
 func TestPort50001IsNamedWhileTheNodeIsStillReady(t *testing.T) {
 	const refused = `[talos] controller failed {"component": "controller-runtime", "controller": "secrets.APIController", "error": "failed to sign API server CSR: rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial tcp 10.0.9.9:50001: i/o timeout\""}`
 	for at, want := range map[string]int{"[   30.000000] ": 0, "[  400.000000] ": 1} {
-		s := troubled(func(s *fleet.Snapshot) {
+		s := troubled(func(s *snapshot.Snapshot) {
 			s.Consoles[s.VMs[0].ID] = "[    1.000000] [talos] [initramfs] booting Talos v1.13.0\n" + at + refused + "\n"
 		})
 		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO413")

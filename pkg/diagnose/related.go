@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // judged is a finding with what explains it.
@@ -74,7 +74,7 @@ func shown(row rule.Rule, all []*judged) []rule.Finding {
 }
 
 // NamesOf are all names whose findings are about the machines.
-func NamesOf(machines ...fleet.Machine) []string {
+func NamesOf(machines ...snapshot.Machine) []string {
 	var out []string
 	for _, m := range machines {
 		for _, ref := range rule.PartsOf(m) {
@@ -86,7 +86,7 @@ func NamesOf(machines ...fleet.Machine) []string {
 
 // Knows reports whether a name that is no machine's can have findings: a NodePool, a NodeClass, a pending pod, or what
 // events tell of although it is gone.
-func Knows(s *fleet.Snapshot, name string) bool {
+func Knows(s *snapshot.Snapshot, name string) bool {
 	names := []string{s.Cluster.Name, "quotas"}
 	for i := range s.NodePools {
 		names = append(names, s.NodePools[i].Name)

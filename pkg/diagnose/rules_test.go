@@ -24,7 +24,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -32,7 +32,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // scenario is a cluster where a check must find something, and one where it almost would.
 type scenario struct {
-	trouble, nearMiss func(*fleet.Snapshot)
+	trouble, nearMiss func(*snapshot.Snapshot)
 }
 
 func scenarios() map[rule.ID]scenario {
@@ -47,16 +47,16 @@ func scenarios() map[rule.ID]scenario {
 }
 
 func launchScenarios() map[rule.ID]scenario {
-	gone := func(reason, message string, before time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	gone := func(reason, message string, before time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			if reason == "InsufficientCapacityError" {
 				pending(s, 1, 90*time.Second)
 			}
 			s.Events = []corev1.Event{event("NodeClaim", "default-gone1", reason, message, before)}
 		}
 	}
-	class := func(kind string, state metav1.ConditionStatus) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	class := func(kind string, state metav1.ConditionStatus) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			conditions := s.NodeClasses[0].Status.Conditions
 			conditions[0].Status, conditions[0].Message = "False", kind+" is not right"
 			for i := range conditions {
@@ -67,61 +67,61 @@ func launchScenarios() map[rule.ID]scenario {
 		}
 	}
 	return map[rule.ID]scenario{
-		"KPO101": {func(s *fleet.Snapshot) {
+		"KPO101": {func(s *snapshot.Snapshot) {
 			s.NodeClasses[0].Status.Conditions[0].Status = "False"
 			s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
 			s.NodeClasses[0].Status.Conditions = append(s.NodeClasses[0].Status.Conditions, status.Condition{
 				Type: v1alpha1.ConditionSubnetsReady, Status: "False", Message: "spec.subnetIds: subnet-1 does not exist",
 			})
-		}, func(s *fleet.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" }},
+		}, func(s *snapshot.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" }},
 		"KPO102": {
 			gone("InsufficientCapacityError", `NodeClaim default-gone1 event: insufficient capacity, creating a tinav7.c16r32p1 in subnet "subnet-1": CreateVms: 10001 InsufficientCapacity: there is no capacity left (request 9f0c)`, time.Minute),
 			gone("InsufficientCapacityError", "NodeClaim default-gone1 event: a quota of the account is reached", time.Minute),
 		},
 		"KPO103": {
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) {
 				gone("QuotaExceeded", "a quota of the Outscale account is reached (core_limit 100 of 100)", time.Minute)(s)
 				s.Quotas[0].Used = 100
 			},
-			func(s *fleet.Snapshot) {
-				s.Quotas = []fleet.Quota{{Name: "core_limit", Used: 99, Max: 100}, {Name: "vm_limit", Used: 9}}
+			func(s *snapshot.Snapshot) {
+				s.Quotas = []snapshot.Quota{{Name: "core_limit", Used: 99, Max: 100}, {Name: "vm_limit", Used: 9}}
 			},
 		},
-		"KPO104": {func(s *fleet.Snapshot) { launching(s, "APIUnauthorized", 30*time.Second) }, func(s *fleet.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
+		"KPO104": {func(s *snapshot.Snapshot) { launching(s, "APIUnauthorized", 30*time.Second) }, func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
 		"KPO105": {class(v1alpha1.ConditionImageReady, "False"), class(v1alpha1.ConditionImageReady, "Unknown")},
 		"KPO106": {gone("SubnetFull", "subnet subnet-1 has no free address", time.Minute), gone("SubnetFull", "subnet subnet-1 has no free address", time.Hour)},
-		"KPO107": {gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute), func(s *fleet.Snapshot) {
+		"KPO107": {gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute), func(s *snapshot.Snapshot) {
 			gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute)(s)
 			set(&s.NodeClaims[0], "Launched", metav1.ConditionTrue, "Launched", 10*time.Second)
 		}},
-		"KPO108": {func(s *fleet.Snapshot) { launching(s, "APIThrottled", 30*time.Second) }, func(s *fleet.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
+		"KPO108": {func(s *snapshot.Snapshot) { launching(s, "APIThrottled", 30*time.Second) }, func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
 		"KPO109": {
-			func(s *fleet.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "nobody" },
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "nobody" },
+			func(s *snapshot.Snapshot) {
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Group = "karpenter.k8s.aws"
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "other"
 			},
 		},
-		"KPO110": {func(s *fleet.Snapshot) { launching(s, "AwaitingReconciliation", 2*time.Minute) }, func(s *fleet.Snapshot) { launching(s, "AwaitingReconciliation", 30*time.Second) }},
+		"KPO110": {func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 2*time.Minute) }, func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 30*time.Second) }},
 	}
 }
 
 func bootScenarios() map[rule.ID]scenario {
 	shows := func(line string) scenario {
 		return scenario{
-			func(s *fleet.Snapshot) { booting(s, 10*time.Minute, console(line)) },
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(line)) },
+			func(s *snapshot.Snapshot) {
 				booting(s, 90*time.Second, console("[talos] machine config loaded successfully {\"sources\": [\"aws\"]}"))
 			},
 		}
 	}
 	return map[rule.ID]scenario{
 		"KPO201": {
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) {
 				booting(s, 10*time.Minute, "")
 				s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
 			},
-			func(s *fleet.Snapshot) { booting(s, time.Minute, ""); s.VMs[0].State = vm.StatePending },
+			func(s *snapshot.Snapshot) { booting(s, time.Minute, ""); s.VMs[0].State = vm.StatePending },
 		},
 		"KPO202": shows(`[talos] retrying error: failed to fetch EC2 userdata: operation error ec2imds: GetUserData, http response error StatusCode: 400`),
 		"KPO203": shows(`[talos] entering maintenance service {"component": "controller-runtime", "controller": "config.AcquireController"}`),
@@ -131,60 +131,60 @@ func bootScenarios() map[rule.ID]scenario {
 		"KPO207": shows(`[talos] service[kubelet](Waiting): Error running Containerd(kubelet), going to restart forever: task "kubelet" failed: exit code 1 (last log "cannot create certificate signing request: Unauthorized")`),
 		"KPO208": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.KubeletSpecController", "error": "error unmarshalling extra kubelet configuration: strict decoding error: unknown field \"maxPodz\""}`),
 		"KPO209": shows(`Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)`),
-		"KPO210": {func(s *fleet.Snapshot) { booting(s, 10*time.Minute, "") }, func(s *fleet.Snapshot) { booting(s, time.Minute, "") }},
+		"KPO210": {func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, "") }, func(s *snapshot.Snapshot) { booting(s, time.Minute, "") }},
 		"KPO214": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "config.AcquireController", "error": "error unzipping machine config: unexpected EOF"}`),
 		"KPO215": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.NodeApplyController", "error": "nodes \"default-7xk2p\" is forbidden: is not allowed to modify taints"}`),
-		"KPO211": {func(s *fleet.Snapshot) {
+		"KPO211": {func(s *snapshot.Snapshot) {
 			node := s.Nodes[0]
 			booting(s, 10*time.Minute, "")
 			node.Spec.ProviderID, node.CreationTimestamp = "osc:///eu-west-2a/"+s.VMs[0].ID, ago(8*time.Minute)
 			s.Nodes = append(s.Nodes, node)
-		}, func(s *fleet.Snapshot) {
+		}, func(s *snapshot.Snapshot) {
 			node := s.Nodes[0]
 			booting(s, 2*time.Minute, "")
 			node.Spec.ProviderID, node.CreationTimestamp = "", ago(90*time.Second)
 			node.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
 			s.Nodes = append(s.Nodes, node)
 		}},
-		"KPO212": {func(s *fleet.Snapshot) {
+		"KPO212": {func(s *snapshot.Snapshot) {
 			twin := *s.Nodes[0].DeepCopy()
 			twin.Name = "ip-10-0-0-1"
 			s.Nodes = append(s.Nodes, twin)
-		}, func(s *fleet.Snapshot) {
+		}, func(s *snapshot.Snapshot) {
 			twin := *s.Nodes[0].DeepCopy()
 			twin.Name, twin.Spec.ProviderID = "ip-10-0-0-1", ""
 			twin.Labels = nil
 			s.Nodes = append(s.Nodes, twin)
 		}},
-		"KPO217": {func(s *fleet.Snapshot) {
+		"KPO217": {func(s *snapshot.Snapshot) {
 			booting(s, 3*time.Minute, "")
 			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
-		}, func(s *fleet.Snapshot) {
+		}, func(s *snapshot.Snapshot) {
 			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
 		}},
 		"KPO216": {
-			func(s *fleet.Snapshot) { booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
-			func(s *fleet.Snapshot) { booting(s, 4*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
+			func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
+			func(s *snapshot.Snapshot) { booting(s, 4*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
 		},
 	}
 }
 
 func initScenarios() map[rule.ID]scenario {
 	const cni = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"
-	notReadyFor := func(age time.Duration, message string) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	notReadyFor := func(age time.Duration, message string) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			initializing(s, "NodeNotReady", age)
 			notReady(s, "KubeletNotReady", message, age)
 		}
 	}
-	tainted := func(age time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	tainted := func(age time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			initializing(s, "KnownEphemeralTaintsExist", age)
 			s.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Value: "true", Effect: corev1.TaintEffectNoSchedule}}
 		}
 	}
-	waits := func(reason string, age time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) { initializing(s, reason, age) }
+	waits := func(reason string, age time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) { initializing(s, reason, age) }
 	}
 	return map[rule.ID]scenario{
 		"KPO301": {notReadyFor(4*time.Minute, cni), notReadyFor(time.Minute, cni)},
@@ -197,35 +197,35 @@ func initScenarios() map[rule.ID]scenario {
 }
 
 func runScenarios() map[rule.ID]scenario {
-	drops := func(keys ...string) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	drops := func(keys ...string) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			for _, key := range keys {
 				delete(s.VMs[0].Tags, key)
 			}
 		}
 	}
-	drifted := func(before time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	drifted := func(before time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			set(&s.NodeClaims[0], "Drifted", metav1.ConditionTrue, "NodePoolDrifted", before)
 			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "DisruptionBlocked", "PDB shop/redis prevents pod evictions", 5*time.Minute)}
 		}
 	}
 	return map[rule.ID]scenario{
 		"KPO401": {
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) {
 				notReady(s, "NodeStatusUnknown", "Kubelet stopped posting node status.", 5*time.Minute)
 			},
-			func(s *fleet.Snapshot) { notReady(s, "KubeletNotReady", "restarting", 30*time.Second) },
+			func(s *snapshot.Snapshot) { notReady(s, "KubeletNotReady", "restarting", 30*time.Second) },
 		},
-		"KPO402": {func(s *fleet.Snapshot) { s.VMs = s.VMs[1:] }, func(s *fleet.Snapshot) { s.VMs[0].State = vm.StatePending }},
-		"KPO412": {func(s *fleet.Snapshot) {
+		"KPO402": {func(s *snapshot.Snapshot) { s.VMs = s.VMs[1:] }, func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StatePending }},
+		"KPO412": {func(s *snapshot.Snapshot) {
 			s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
-		}, func(s *fleet.Snapshot) { s.VMs[0].State = vm.StateTerminated }},
+		}, func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StateTerminated }},
 		"KPO403": {
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) {
 				set(&s.NodeClaims[0], "ConsistentStateFound", metav1.ConditionFalse, "ConsistencyCheckFailed", time.Minute)
 			},
-			func(s *fleet.Snapshot) {
+			func(s *snapshot.Snapshot) {
 				set(&s.NodeClaims[0], "ConsistentStateFound", metav1.ConditionUnknown, "AwaitingReconciliation", time.Minute)
 			},
 		},
@@ -237,8 +237,8 @@ func runScenarios() map[rule.ID]scenario {
 }
 
 func endScenarios() map[rule.ID]scenario {
-	drains := func(allowed int32) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	drains := func(allowed int32) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			terminating(s, 3*time.Minute)
 			s.Pods = []corev1.Pod{pod("redis-0", s.Nodes[0].Name, map[string]string{"app": "redis"}, nil)}
 			budget := policyv1.PodDisruptionBudget{}
@@ -248,15 +248,15 @@ func endScenarios() map[rule.ID]scenario {
 			s.Budgets = []policyv1.PodDisruptionBudget{budget}
 		}
 	}
-	annotated := func(value string) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	annotated := func(value string) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			terminating(s, time.Minute)
 			s.Pods = []corev1.Pod{pod("batch-0", s.Nodes[0].Name, nil, map[string]string{karpv1.DoNotDisruptAnnotationKey: value})}
 			s.Pods[0].Status.StartTime = new(ago(20 * time.Minute))
 		}
 	}
-	detaching := func(since time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	detaching := func(since time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			terminating(s, since)
 			set(&s.NodeClaims[0], "Drained", metav1.ConditionTrue, "Drained", since)
 			set(&s.NodeClaims[0], "VolumesDetached", metav1.ConditionUnknown, "AwaitingVolumeDetachment", since)
@@ -265,11 +265,11 @@ func endScenarios() map[rule.ID]scenario {
 			s.Attachments = []storagev1.VolumeAttachment{attachment}
 		}
 	}
-	gone := func(since time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) { terminating(s, since); s.VMs[0].State = vm.StateTerminated }
+	gone := func(since time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) { terminating(s, since); s.VMs[0].State = vm.StateTerminated }
 	}
-	grace := func(end time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	grace := func(end time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			terminating(s, 4*time.Minute)
 			s.NodeClaims[0].Annotations = map[string]string{karpv1.NodeClaimTerminationTimestampAnnotationKey: now().Add(end).Format(time.RFC3339)}
 		}
@@ -280,18 +280,18 @@ func endScenarios() map[rule.ID]scenario {
 		"KPO508": {twoBudgets("redis", "redis-copy"), twoBudgets("redis", "other")},
 		"KPO503": {detaching(4 * time.Minute), detaching(time.Minute)},
 		"KPO504": {
-			func(s *fleet.Snapshot) { terminating(s, time.Minute); s.VMs[0].Protected = true },
-			func(s *fleet.Snapshot) { s.VMs[0].Protected = true },
+			func(s *snapshot.Snapshot) { terminating(s, time.Minute); s.VMs[0].Protected = true },
+			func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
 		},
 		"KPO505": {gone(3 * time.Minute), gone(time.Minute)},
 		"KPO506": {grace(-2 * time.Minute), grace(time.Minute)},
-		"KPO507": {func(s *fleet.Snapshot) { terminating(s, 6*time.Minute) }, func(s *fleet.Snapshot) { terminating(s, 4*time.Minute) }},
+		"KPO507": {func(s *snapshot.Snapshot) { terminating(s, 6*time.Minute) }, func(s *snapshot.Snapshot) { terminating(s, 4*time.Minute) }},
 	}
 }
 
 func fleetScenarios() map[rule.ID]scenario {
-	leaks := func(age time.Duration) func(*fleet.Snapshot) {
-		return func(s *fleet.Snapshot) {
+	leaks := func(age time.Duration) func(*snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
 			s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:]
 			s.VMs[0].CreatedAt, s.VMs[0].EURPerHour = now().Add(-age), 0.2
 		}
@@ -299,32 +299,32 @@ func fleetScenarios() map[rule.ID]scenario {
 	return map[rule.ID]scenario{
 		"KPO601": {leaks(9 * 24 * time.Hour), leaks(5 * time.Minute)},
 		"KPO603": {
-			func(s *fleet.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(2 * time.Minute)) },
-			func(s *fleet.Snapshot) { s.Cluster.Controller = nil },
+			func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(2 * time.Minute)) },
+			func(s *snapshot.Snapshot) { s.Cluster.Controller = nil },
 		},
 		"KPO604": {
-			func(s *fleet.Snapshot) {
-				s.VMs = append(s.VMs, fleet.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "prod", vm.TagClusterUID: "another"}})
+			func(s *snapshot.Snapshot) {
+				s.VMs = append(s.VMs, snapshot.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "prod", vm.TagClusterUID: "another"}})
 			},
-			func(s *fleet.Snapshot) {
-				s.VMs = append(s.VMs, fleet.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "test", vm.TagClusterUID: "another"}})
+			func(s *snapshot.Snapshot) {
+				s.VMs = append(s.VMs, snapshot.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "test", vm.TagClusterUID: "another"}})
 			},
 		},
-		"KPO605": {func(s *fleet.Snapshot) { s.NodeClaims = s.NodeClaims[1:] }, func(s *fleet.Snapshot) {
+		"KPO605": {func(s *snapshot.Snapshot) { s.NodeClaims = s.NodeClaims[1:] }, func(s *snapshot.Snapshot) {
 			s.NodeClaims = s.NodeClaims[1:]
 			notReady(s, "KubeletNotReady", "gone", time.Minute)
 		}},
-		"KPO608": {func(s *fleet.Snapshot) { s.Cluster.CCMID = "other" }, func(s *fleet.Snapshot) { s.Cluster.CCMFrom = "tags" }},
-		"KPO609": {func(s *fleet.Snapshot) { s.Cluster.CCM.Available = 0 }, func(s *fleet.Snapshot) { s.Cluster.CCM = nil }},
+		"KPO608": {func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other" }, func(s *snapshot.Snapshot) { s.Cluster.CCMFrom = "tags" }},
+		"KPO609": {func(s *snapshot.Snapshot) { s.Cluster.CCM.Available = 0 }, func(s *snapshot.Snapshot) { s.Cluster.CCM = nil }},
 		"KPO610": {
-			func(s *fleet.Snapshot) { s.VMs = nil; s.CheckAccount() },
-			func(s *fleet.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
+			func(s *snapshot.Snapshot) { s.VMs = nil; s.CheckAccount() },
+			func(s *snapshot.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
 		},
 	}
 }
 
 // troubled is the cluster of a scenario.
-func troubled(change func(*fleet.Snapshot)) *fleet.Snapshot {
+func troubled(change func(*snapshot.Snapshot)) *snapshot.Snapshot {
 	s := healthy("default-7xk2p", "default-9qqzz", "default-web11")
 	change(s)
 	return s
@@ -408,40 +408,40 @@ func shuffle[T any](items []T) {
 }
 
 // blind is what a source that could not be read leaves behind.
-func blind(s *fleet.Snapshot, source fleet.Source) {
-	s.Sources[source] = fleet.SourceStatus{State: fleet.StateFailed, Reason: "forbidden"}
+func blind(s *snapshot.Snapshot, source snapshot.Source) {
+	s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "forbidden"}
 	switch source {
-	case fleet.SourceVMs:
+	case snapshot.SourceVMs:
 		s.VMs = nil
-	case fleet.SourceConsoles:
+	case snapshot.SourceConsoles:
 		s.Consoles = map[string]string{}
-	case fleet.SourceQuotas:
+	case snapshot.SourceQuotas:
 		s.Quotas = nil
-	case fleet.SourceNodeClaims:
+	case snapshot.SourceNodeClaims:
 		s.NodeClaims = nil
-	case fleet.SourceNodes:
+	case snapshot.SourceNodes:
 		s.Nodes = nil
-	case fleet.SourceNodePools:
+	case snapshot.SourceNodePools:
 		s.NodePools = nil
-	case fleet.SourceNodeClasses:
+	case snapshot.SourceNodeClasses:
 		s.NodeClasses = nil
-	case fleet.SourceEvents:
+	case snapshot.SourceEvents:
 		s.Events = nil
-	case fleet.SourcePods:
+	case snapshot.SourcePods:
 		s.Pods = nil
-	case fleet.SourceBudgets:
+	case snapshot.SourceBudgets:
 		s.Budgets = nil
-	case fleet.SourceAttachments:
+	case snapshot.SourceAttachments:
 		s.Attachments = nil
-	case fleet.SourceController:
+	case snapshot.SourceController:
 		s.Cluster.Controller = nil
-	case fleet.SourceCCM:
+	case snapshot.SourceCCM:
 		s.Cluster.CCM = nil
-	case fleet.SourceClusterUID:
+	case snapshot.SourceClusterUID:
 		s.Cluster.UID = ""
-	case fleet.SourceCSRs:
+	case snapshot.SourceCSRs:
 		s.CSRs = nil
-	case fleet.SourceClusterNames:
+	case snapshot.SourceClusterNames:
 		s.Cluster.Name, s.Cluster.ID = "", ""
 	default: // prices: they are part of the VMs
 	}
@@ -459,7 +459,7 @@ func TestMissingSourceNeverTurnsTroubleIntoOK(t *testing.T) {
 					t.Errorf("%s: without %s, %s passes", id, source, check.ID)
 				}
 			}
-			if source != fleet.SourcePrices && after.Healthy() {
+			if source != snapshot.SourcePrices && after.Healthy() {
 				t.Errorf("%s: without %s all is well", id, source)
 			}
 		}
@@ -467,7 +467,7 @@ func TestMissingSourceNeverTurnsTroubleIntoOK(t *testing.T) {
 }
 
 func TestEmptySnapshotKnowsNothing(t *testing.T) {
-	r := diagnose.Run(&fleet.Snapshot{TakenAt: now()}, diagnose.Rules())
+	r := diagnose.Run(&snapshot.Snapshot{TakenAt: now()}, diagnose.Rules())
 	if len(r.Passed) > 0 || len(r.Problems) > 0 || !r.Blind() {
 		t.Errorf("passed %v, problems %v", r.Passed, r.Problems)
 	}
@@ -475,8 +475,8 @@ func TestEmptySnapshotKnowsNothing(t *testing.T) {
 
 func TestSourceThatNobodyWantedIsNoBlindness(t *testing.T) {
 	s := healthy("default-7xk2p")
-	for _, source := range []fleet.Source{fleet.SourceVMs, fleet.SourceConsoles, fleet.SourceQuotas} {
-		s.Sources[source] = fleet.SourceStatus{State: fleet.StateSkipped, Reason: "--cloud=off"}
+	for _, source := range []snapshot.Source{snapshot.SourceVMs, snapshot.SourceConsoles, snapshot.SourceQuotas} {
+		s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateSkipped, Reason: "--cloud=off"}
 	}
 	if r := diagnose.Run(s, diagnose.Rules()); r.Blind() || len(r.NotChecked) == 0 {
 		t.Errorf("blind %v, not checked %v", r.Blind(), r.NotChecked)
@@ -512,7 +512,7 @@ func TestChecksAreExplainedAndNumberedOnce(t *testing.T) {
 }
 
 func TestRootCauseHidesWhatFollowsFromIt(t *testing.T) {
-	s := troubled(func(s *fleet.Snapshot) {
+	s := troubled(func(s *snapshot.Snapshot) {
 		booting(s, 10*time.Minute, console("[talos] entering maintenance service {}"))
 	})
 	if r := diagnose.Run(s, diagnose.Rules()); len(r.Problems) != 1 || r.Problems[0].Check != "KPO203" {

@@ -5,14 +5,14 @@ import (
 	"slices"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // evidenceAtMost keeps a problem of a hundred machines readable: they share their cause, and mostly their evidence.
 const evidenceAtMost = 4
 
 // Run judges a Snapshot by the rules. With names, only findings about one of them are reported.
-func Run(s *fleet.Snapshot, rules []rule.Rule, names ...string) Report {
+func Run(s *snapshot.Snapshot, rules []rule.Rule, names ...string) Report {
 	w := rule.NewWorld(s)
 	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []rule.ID{}, UnderWay: []Note{}}
 	found := map[rule.ID][]rule.Finding{}
@@ -65,11 +65,11 @@ func apply(w *rule.World, row rule.Rule) (rule.Verdict, []NotChecked) {
 	return verdict, nil
 }
 
-func missingSources(s *fleet.Snapshot, row rule.Rule) []NotChecked {
+func missingSources(s *snapshot.Snapshot, row rule.Rule) []NotChecked {
 	var out []NotChecked
 	for _, source := range row.Needs {
 		if why := s.Why(source); why != "" {
-			asked := s.Sources[source].State == fleet.StateSkipped
+			asked := s.Sources[source].State == snapshot.StateSkipped
 			out = append(out, NotChecked{Check: row.ID, Title: row.Title, Reason: why, Asked: asked})
 		}
 	}

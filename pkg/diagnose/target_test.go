@@ -10,16 +10,17 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // worlds are the snapshots of all scenarios, alone and with a controller or a CCM that is down, and those of the screens.
-func worlds(t *testing.T) map[string]*fleet.Snapshot {
+func worlds(t *testing.T) map[string]*snapshot.Snapshot {
 	t.Helper()
-	out := map[string]*fleet.Snapshot{}
+	out := map[string]*snapshot.Snapshot{}
 	for id, scenario := range scenarios() {
-		for name, change := range map[string]func(*fleet.Snapshot){"trouble": scenario.trouble, "near miss": scenario.nearMiss} {
+		for name, change := range map[string]func(*snapshot.Snapshot){"trouble": scenario.trouble, "near miss": scenario.nearMiss} {
 			out[string(id)+" "+name] = troubled(change)
 			out[string(id)+" "+name+", controller down"] = troubled(change)
 			if c := out[string(id)+" "+name+", controller down"].Cluster.Controller; c != nil {
@@ -31,11 +32,11 @@ func worlds(t *testing.T) map[string]*fleet.Snapshot {
 			}
 		}
 	}
-	out["limit, as Karpenter says"] = troubled(func(s *fleet.Snapshot) {
+	out["limit, as Karpenter says"] = troubled(func(s *snapshot.Snapshot) {
 		pendingScenarios()["KPO113"].trouble(s)
 		refused(s, overLimit, 10*time.Second)
 	})
-	out["stopped VM of a NodeClaim that goes"] = troubled(func(s *fleet.Snapshot) {
+	out["stopped VM of a NodeClaim that goes"] = troubled(func(s *snapshot.Snapshot) {
 		terminating(s, 5*time.Second)
 		s.VMs[0].State = vm.StateStopped
 	})
@@ -47,7 +48,7 @@ func worlds(t *testing.T) map[string]*fleet.Snapshot {
 		t.Fatal("no reports", err)
 	}
 	for _, file := range append(files, reports...) {
-		s, err := fleet.Load(file)
+		s, err := gather.Load(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +62,7 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 		for _, problem := range diagnose.Run(s, diagnose.Rules()).Problems {
 			for _, subject := range problem.Subjects {
 				names := []string{subject.Name}
-				if m, err := fleet.Find(s.Machines(), subject.Name); err == nil {
+				if m, err := snapshot.Find(s.Machines(), subject.Name); err == nil {
 					names = diagnose.NamesOf(m)
 				} else if !diagnose.Knows(s, subject.Name) {
 					t.Errorf("%s: doctor does not know %s", name, subject.Name)
@@ -75,12 +76,12 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 }
 
 func TestControllerThatIsDownIsShownToWhoAsksAboutWhatItLeavesUndone(t *testing.T) {
-	for check, change := range map[rule.ID]func(*fleet.Snapshot){
-		"KPO603": func(s *fleet.Snapshot) {
+	for check, change := range map[rule.ID]func(*snapshot.Snapshot){
+		"KPO603": func(s *snapshot.Snapshot) {
 			launching(s, "AwaitingReconciliation", 4*time.Minute)
 			s.Cluster.Controller.Available = 0
 		},
-		"KPO609": func(s *fleet.Snapshot) {
+		"KPO609": func(s *snapshot.Snapshot) {
 			initializing(s, "KnownEphemeralTaintsExist", 6*time.Minute)
 			s.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
 			s.Cluster.CCM.Available = 0
@@ -117,7 +118,7 @@ func TestMachinesThatStartAreUnderWay(t *testing.T) {
 	}
 }
 
-func terminatingAt(s *fleet.Snapshot, i int, since time.Duration) {
+func terminatingAt(s *snapshot.Snapshot, i int, since time.Duration) {
 	s.NodeClaims[i].DeletionTimestamp = new(ago(since))
 	s.NodeClaims[i].Finalizers = []string{"karpenter.sh/termination"}
 }

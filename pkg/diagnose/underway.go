@@ -10,7 +10,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // activity is what is under way, in the order in which it is shown.
@@ -83,7 +83,7 @@ func machinesUnderWay(w *rule.World, troubled map[string]bool, names []string) m
 	out := map[activity][]rule.Ref{}
 	for _, m := range w.Machines() {
 		what, since := activityOf(m)
-		if what == isUnclaimed && w.Why(fleet.SourceNodeClaims) != "" {
+		if what == isUnclaimed && w.Why(snapshot.SourceNodeClaims) != "" {
 			continue // whether it has one is not known
 		}
 		parts := slices.DeleteFunc(rule.PartsOf(m), func(r rule.Ref) bool {
@@ -111,7 +111,7 @@ func blockedSince(w *rule.World, pool string) time.Time {
 		current = 2 * time.Minute // Karpenter says it again after one
 	)
 	for _, event := range w.EventsOf("NodePool", pool, "DisruptionBlocked") {
-		first, last := event.FirstTimestamp.Time, fleet.Seen(event)
+		first, last := event.FirstTimestamp.Time, snapshot.Seen(event)
 		if !first.IsZero() && w.Since(last) <= current && last.Sub(first) >= lasting {
 			return first
 		}
@@ -120,15 +120,15 @@ func blockedSince(w *rule.World, pool string) time.Time {
 }
 
 // activityOf returns what a machine that is not a Ready node does, and since when.
-func activityOf(m fleet.Machine) (activity, time.Time) {
-	switch ready := fleet.Ready(m.Node); m.Phase() {
-	case fleet.PhaseLaunching, fleet.PhaseRegistering, fleet.PhaseInitializing:
+func activityOf(m snapshot.Machine) (activity, time.Time) {
+	switch ready := snapshot.Ready(m.Node); m.Phase() {
+	case snapshot.PhaseLaunching, snapshot.PhaseRegistering, snapshot.PhaseInitializing:
 		return isStarting, m.CreatedAt()
-	case fleet.PhaseRebooting:
+	case snapshot.PhaseRebooting:
 		return isRebooting, m.Condition(karpv1.ConditionTypeRebooting).LastTransitionTime.Time
-	case fleet.PhaseTerminating:
+	case snapshot.PhaseTerminating:
 		return isLeaving, m.Claim.DeletionTimestamp.Time
-	case fleet.PhaseUnclaimed:
+	case snapshot.PhaseUnclaimed:
 		return isUnclaimed, m.CreatedAt()
 	default:
 		if ready.Status == corev1.ConditionTrue {

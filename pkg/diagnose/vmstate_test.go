@@ -12,39 +12,39 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 	for name, c := range map[string]struct {
-		change   func(*fleet.Snapshot)
+		change   func(*snapshot.Snapshot)
 		check    rule.ID
 		fix      string
 		deletes  bool
 		deadline bool
 	}{
 		"terminated while it boots": {
-			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateTerminated },
+			func(s *snapshot.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateTerminated },
 			"KPO201", "within about a minute", false, false,
 		},
 		"gone while it boots": {
-			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs = s.VMs[1:] },
+			func(s *snapshot.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs = s.VMs[1:] },
 			"KPO201", "within about a minute", false, false,
 		},
 		"stopped while it boots": {
-			func(s *fleet.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateStopped },
+			func(s *snapshot.Snapshot) { booting(s, 3*time.Minute, ""); s.VMs[0].State = vm.StateStopped },
 			"KPO201", "once its VM is 5 minutes old", false, true,
 		},
 		"gone under a node": {
-			func(s *fleet.Snapshot) { silentNode(s); s.VMs = s.VMs[1:] },
+			func(s *snapshot.Snapshot) { silentNode(s); s.VMs = s.VMs[1:] },
 			"KPO402", "replaces the node by itself", false, false,
 		},
 		"stopped under a node": {
-			func(s *fleet.Snapshot) { silentNode(s); s.VMs[0].State = vm.StateStopped },
+			func(s *snapshot.Snapshot) { silentNode(s); s.VMs[0].State = vm.StateStopped },
 			"KPO412", "the controller replaces the node", false, false,
 		},
-		"stopped under a node that is kept": {func(s *fleet.Snapshot) {
+		"stopped under a node that is kept": {func(s *snapshot.Snapshot) {
 			silentNode(s)
 			s.VMs[0].State = vm.StateStopped
 			s.Nodes[0].Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
@@ -66,14 +66,14 @@ func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 }
 
 // silentNode is a Node that stopped reporting two minutes ago.
-func silentNode(s *fleet.Snapshot) {
+func silentNode(s *snapshot.Snapshot) {
 	s.Nodes[0].Status.Conditions[0] = corev1.NodeCondition{
 		Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: ago(2 * time.Minute),
 	}
 }
 
 // wave is a fleet of which some consoles were read.
-func wave(all, read int, line string) *fleet.Snapshot {
+func wave(all, read int, line string) *snapshot.Snapshot {
 	s := healthy()
 	for i := range all {
 		one := healthy()
@@ -89,17 +89,17 @@ func wave(all, read int, line string) *fleet.Snapshot {
 
 func TestClaimsWhoseConsoleWasNotReadAreLikenedToTheirWave(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*fleet.Snapshot)
+		change func(*snapshot.Snapshot)
 		says   string
 	}{
-		"all that were read agree": {func(*fleet.Snapshot) {}, "20 of 20 consoles read show KPO207: "},
-		"one shows nothing": {func(s *fleet.Snapshot) {
+		"all that were read agree": {func(*snapshot.Snapshot) {}, "20 of 20 consoles read show KPO207: "},
+		"one shows nothing": {func(s *snapshot.Snapshot) {
 			s.Consoles[vmID(0)] = console("[talos] boot sequence: 21 phase(s)")
 		}, ""},
-		"one shows something else": {func(s *fleet.Snapshot) {
+		"one shows something else": {func(s *snapshot.Snapshot) {
 			s.Consoles[vmID(0)] = console("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)")
 		}, ""},
-		"they are of another class": {func(s *fleet.Snapshot) {
+		"they are of another class": {func(s *snapshot.Snapshot) {
 			for i := range 20 {
 				s.NodeClaims[i].Spec.NodeClassRef.Name = "gpu"
 			}
@@ -125,16 +125,16 @@ func TestClaimsWhoseConsoleWasNotReadAreLikenedToTheirWave(t *testing.T) {
 
 func TestClusterIDsThatAreNotKnownAreNotCompared(t *testing.T) {
 	for name, c := range map[string]struct {
-		change     func(*fleet.Snapshot)
+		change     func(*snapshot.Snapshot)
 		confidence rule.Confidence
 	}{
-		"both from workloads": {func(*fleet.Snapshot) {}, rule.Certain},
-		"that of the CCM from tags": {func(s *fleet.Snapshot) {
+		"both from workloads": {func(*snapshot.Snapshot) {}, rule.Certain},
+		"that of the CCM from tags": {func(s *snapshot.Snapshot) {
 			s.Cluster.CCMFrom = "tags of the control plane's VMs"
 		}, rule.Likely},
-		"ours is not known": {func(s *fleet.Snapshot) { s.Cluster.ID = "" }, ""},
+		"ours is not known": {func(s *snapshot.Snapshot) { s.Cluster.ID = "" }, ""},
 	} {
-		s := troubled(func(s *fleet.Snapshot) { s.Cluster.CCMID = "other"; c.change(s) })
+		s := troubled(func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other"; c.change(s) })
 		r := diagnose.Run(s, diagnose.Rules())
 		found := problemsOf(r, "KPO608")
 		unknown := slices.ContainsFunc(r.NotChecked, func(n diagnose.NotChecked) bool { return n.Check == "KPO608" })

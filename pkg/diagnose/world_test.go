@@ -11,8 +11,8 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -24,19 +24,19 @@ func now() time.Time { return time.Date(2026, 11, 22, 3, 12, 7, 0, time.UTC) }
 func ago(d time.Duration) metav1.Time { return metav1.NewTime(now().Add(-d)) }
 
 // healthy is a cluster in which everything was read and nothing is wrong.
-func healthy(claims ...string) *fleet.Snapshot {
-	s := &fleet.Snapshot{
-		TypeMeta: metav1.TypeMeta{APIVersion: fleet.APIVersion, Kind: "Snapshot"},
-		TakenAt:  now(), Sources: map[fleet.Source]fleet.SourceStatus{}, Consoles: map[string]string{},
-		Cluster: fleet.Cluster{
+func healthy(claims ...string) *snapshot.Snapshot {
+	s := &snapshot.Snapshot{
+		TypeMeta: metav1.TypeMeta{APIVersion: snapshot.APIVersion, Kind: "Snapshot"},
+		TakenAt:  now(), Sources: map[snapshot.Source]snapshot.SourceStatus{}, Consoles: map[string]string{},
+		Cluster: snapshot.Cluster{
 			Name: "prod", ID: "prod-ccm", From: "Deployment karpenter/karpenter", UID: clusterUID, CCMID: "prod-ccm", CCMFrom: "Deployment kube-system/ccm",
-			Controller: &fleet.Workload{Kind: "Deployment", Namespace: "karpenter", Name: "karpenter", Image: "kpo:v1.0.0", Wanted: 2, Available: 2, LeaderSeen: new(ago(5 * time.Second))},
-			CCM:        &fleet.Workload{Kind: "Deployment", Namespace: "kube-system", Name: "ccm", Image: "ccm:v1.0.0", Wanted: 1, Available: 1},
+			Controller: &snapshot.Workload{Kind: "Deployment", Namespace: "karpenter", Name: "karpenter", Image: "kpo:v1.0.0", Wanted: 2, Available: 2, LeaderSeen: new(ago(5 * time.Second))},
+			CCM:        &snapshot.Workload{Kind: "Deployment", Namespace: "kube-system", Name: "ccm", Image: "ccm:v1.0.0", Wanted: 1, Available: 1},
 		},
-		Quotas: []fleet.Quota{{Name: "core_limit", Used: 12, Max: 100}, {Name: "vm_limit", Used: 3}},
+		Quotas: []snapshot.Quota{{Name: "core_limit", Used: 12, Max: 100}, {Name: "vm_limit", Used: 3}},
 	}
 	for _, source := range allSources() {
-		s.Sources[source] = fleet.SourceStatus{State: fleet.StateOK}
+		s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateOK}
 	}
 	class := v1alpha1.OutscaleNodeClass{}
 	class.Name, class.UID = "default", "class-uid"
@@ -52,18 +52,18 @@ func healthy(claims ...string) *fleet.Snapshot {
 	return s
 }
 
-func allSources() []fleet.Source {
-	return []fleet.Source{
-		fleet.SourceVMs, fleet.SourceConsoles, fleet.SourceQuotas, fleet.SourcePrices, fleet.SourceNodeClaims, fleet.SourceNodes,
-		fleet.SourceNodePools, fleet.SourceNodeClasses, fleet.SourceEvents, fleet.SourcePods, fleet.SourceBudgets, fleet.SourceAttachments,
-		fleet.SourceController, fleet.SourceCCM, fleet.SourceClusterUID, fleet.SourceClusterNames, fleet.SourceCSRs,
+func allSources() []snapshot.Source {
+	return []snapshot.Source{
+		snapshot.SourceVMs, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices, snapshot.SourceNodeClaims, snapshot.SourceNodes,
+		snapshot.SourceNodePools, snapshot.SourceNodeClasses, snapshot.SourceEvents, snapshot.SourcePods, snapshot.SourceBudgets, snapshot.SourceAttachments,
+		snapshot.SourceController, snapshot.SourceCCM, snapshot.SourceClusterUID, snapshot.SourceClusterNames, snapshot.SourceCSRs,
 	}
 }
 
 func vmID(i int) string { return fmt.Sprintf("i-0000%04x", i+1) }
 
 // add makes a machine that has run for an hour.
-func add(s *fleet.Snapshot, name string, i int) {
+func add(s *snapshot.Snapshot, name string, i int) {
 	created := ago(time.Hour)
 	claim := karpv1.NodeClaim{}
 	claim.Name, claim.UID, claim.CreationTimestamp = name, types.UID("uid-"+name), created
@@ -79,7 +79,7 @@ func add(s *fleet.Snapshot, name string, i int) {
 	node.Labels = map[string]string{karpv1.NodePoolLabelKey: "default"}
 	node.Spec.ProviderID = claim.Status.ProviderID
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastTransitionTime: ago(58 * time.Minute)}}
-	v := fleet.VM{
+	v := snapshot.VM{
 		ID: vmID(i), State: vm.StateRunning, Type: "tinav6.c4r8p1", Subregion: "eu-west-2a", PrivateIP: fmt.Sprintf("10.0.%d.%d", i/250, 1+i%250), CreatedAt: created.Time,
 	}
 	v.Tags = s.Cluster.Owned().Tags(owner.Of(&claim, &s.NodeClasses[0], v.PrivateIP), nil)
@@ -98,7 +98,7 @@ func set(claim *karpv1.NodeClaim, kind string, state metav1.ConditionStatus, rea
 }
 
 // launching takes the first machine back to the time before its VM.
-func launching(s *fleet.Snapshot, reason string, age time.Duration) {
+func launching(s *snapshot.Snapshot, reason string, age time.Duration) {
 	claim := &s.NodeClaims[0]
 	claim.CreationTimestamp, claim.Status.ProviderID, claim.Status.NodeName = ago(age), "", ""
 	claim.Status.Conditions = nil
@@ -107,7 +107,7 @@ func launching(s *fleet.Snapshot, reason string, age time.Duration) {
 }
 
 // booting takes the first machine back to the time before its Node.
-func booting(s *fleet.Snapshot, age time.Duration, console string) {
+func booting(s *snapshot.Snapshot, age time.Duration, console string) {
 	claim := &s.NodeClaims[0]
 	claim.CreationTimestamp, claim.Status.NodeName = ago(age), ""
 	claim.Status.Conditions = nil
@@ -119,18 +119,18 @@ func booting(s *fleet.Snapshot, age time.Duration, console string) {
 }
 
 // initializing takes the first machine back to the time when its Node has just registered.
-func initializing(s *fleet.Snapshot, reason string, age time.Duration) {
+func initializing(s *snapshot.Snapshot, reason string, age time.Duration) {
 	set(&s.NodeClaims[0], "Registered", metav1.ConditionTrue, "Registered", age)
 	set(&s.NodeClaims[0], "Initialized", metav1.ConditionUnknown, reason, age)
 	s.Nodes[0].CreationTimestamp = ago(age)
 }
 
-func notReady(s *fleet.Snapshot, reason, message string, since time.Duration) {
+func notReady(s *snapshot.Snapshot, reason, message string, since time.Duration) {
 	s.Nodes[0].Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Reason: reason, Message: message, LastTransitionTime: ago(since)}}
 }
 
 // terminating makes the first machine go.
-func terminating(s *fleet.Snapshot, since time.Duration) {
+func terminating(s *snapshot.Snapshot, since time.Duration) {
 	s.NodeClaims[0].DeletionTimestamp = new(ago(since))
 	s.NodeClaims[0].Finalizers = []string{"karpenter.sh/termination"}
 	set(&s.NodeClaims[0], "Drained", metav1.ConditionUnknown, "Draining", since)

@@ -79,6 +79,7 @@ func launch(nodeClass *v1alpha1.OutscaleNodeClass, t vmtype.Type, subnet v1alpha
 		Subregion: subnet.Subregion,
 		Subnet:    subnet.ID,
 		Class:     Class(nodeClass),
+		Strict:    nodeClass.Spec.Placement != nil && nodeClass.Spec.Placement.Strict,
 	}
 }
 

@@ -70,6 +70,11 @@ func (l *Ledger) Record(ctx context.Context, d Decision) {
 	})
 }
 
+// Warn makes an event of a decision whose error the caller returns.
+func (l *Ledger) Warn(ctx context.Context, object client.Object, reason Reason, message string, about ...string) {
+	l.Record(ctx, Decision{Reason: reason, Object: object, Event: message, About: about})
+}
+
 // keys are the keys of the log, in one order.
 func (d Decision) keys() []any {
 	var out []any

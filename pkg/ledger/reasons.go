@@ -8,6 +8,8 @@ type Reason string
 const (
 	// Provisioned is a VM that was launched.
 	Provisioned Reason = "Provisioned"
+	// Adopted is the VM of an earlier attempt, whose answer was lost or whose process ended.
+	Adopted Reason = "Adopted"
 	// SoldOut is a type that Outscale has no capacity for in a subregion.
 	SoldOut Reason = "SoldOut"
 	// UnknownType is a type that Outscale does not sell.

@@ -12,7 +12,8 @@ import (
 // succeeded they go out one at a time, so that a start with a wrong key costs one refusal and not five.
 //
 // A policy that lacks one call is answered like a bad signature. So a refusal of credentials that have worked stops this
-// one call only, and the next other call shows which of the two it is.
+// one call only, and the next other call shows which of the two it is. Of credentials that have not worked yet, ReadVms
+// shows it: without that call the controller can do nothing, so that no policy lacks it.
 type breaker struct {
 	now   func() time.Time
 	probe chan struct{} // holds one token: the right to try unproven credentials
@@ -102,6 +103,9 @@ func (b *breaker) state(call string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range []pause{b.all, b.calls[call]} {
+		if call == witness && b.refusals == 1 && b.calls[call].cause == nil {
+			break // it has not been refused: it proves the credentials, or is the second refusal of four
+		}
 		if left := p.until.Sub(b.now()); left > 0 {
 			return false, &pausedError{left, p.cause}
 		}
@@ -121,6 +125,9 @@ func (b *breaker) paused() float64 {
 
 // maxRefusals is how many refusals in a row may say that a policy lacks a call. The account is locked at the fourth.
 const maxRefusals = 2
+
+// witness is the call that goes out after the first refusal of another one, whatever is paused.
+const witness = "ReadVms"
 
 // attempt is a call that was sent.
 type attempt struct {
@@ -147,7 +154,8 @@ func (b *breaker) leave(sent attempt, err error) {
 		so := Refusals{Count: b.refusals, Last: b.now()}
 		refused := pause{so.Until(), err}
 		b.calls[sent.call] = refused
-		if !sent.proven || b.refusals > maxRefusals {
+		// Credentials that have worked are most likely good, and two calls are what a policy lacks.
+		if !sent.proven && !b.worked || b.refusals > maxRefusals {
 			b.all = refused
 			if !b.worked {
 				b.note(so)

@@ -184,6 +184,76 @@ func TestThreeRefusalsAtOnceStopEverything(t *testing.T) {
 	wantCalls(t, region, "ReadVms", 0)
 }
 
+// lacking lets the policy lack two reads.
+func lacking(t *testing.T, region *oapitest.Region) {
+	t.Helper()
+	for _, call := range []string{"ReadQuotas", "ReadCatalog"} {
+		addFault(t, region, oapitest.Fault{Call: call, Kind: oapitest.FaultError, Code: "4", Status: 401})
+	}
+}
+
+// Whatever comes first after a start: the call that every policy has shows that the key is good.
+func TestAPolicyThatLacksTheFirstCallsOfAProcessStopsNoOther(t *testing.T) {
+	region, client := newRegion(t)
+	lacking(t, region)
+	if _, err := client.ReadQuotas(t.Context(), "vm_limit"); !IsUnauthorized(err) {
+		t.Fatalf("ReadQuotas: %v", err)
+	}
+	if _, err := client.ReadCatalog(t.Context()); !errors.Is(err, errNotSent) {
+		t.Errorf("ReadCatalog: %v, want it kept back while the key may be wrong", err)
+	}
+	if err := read(t.Context(), client); err != nil {
+		t.Fatalf("ReadVms: %v", err)
+	}
+	if _, err := client.ReadCatalog(t.Context()); !IsUnauthorized(err) || errors.Is(err, errNotSent) {
+		t.Errorf("ReadCatalog: %v, want the refusal", err)
+	}
+	if _, err := client.ReadSubnets(t.Context(), osc.FiltersSubnet{}); err != nil {
+		t.Errorf("ReadSubnets: %v", err)
+	}
+}
+
+// Their pauses end, and both are refused again before any other call.
+func TestTwoCallsInARowThatThePolicyLacksStopNoOther(t *testing.T) {
+	region, client := newRegion(t)
+	lacking(t, region)
+	if err := read(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{second(client.ReadQuotas(t.Context(), "vm_limit")), second(client.ReadCatalog(t.Context()))} {
+		if !IsUnauthorized(err) || errors.Is(err, errNotSent) {
+			t.Fatalf("got %v, want the refusal of each", err)
+		}
+	}
+	if client.breaker.paused() != 0 {
+		t.Error("nothing at all is sent")
+	}
+	if _, err := client.ReadSubnets(t.Context(), osc.FiltersSubnet{}); err != nil {
+		t.Errorf("ReadSubnets: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// The wrong key costs two refusals at a start where ReadVms is not the first call, and one after each pause.
+func TestAWrongKeyIsTriedOnceMoreByTheWitnessOnly(t *testing.T) {
+	region, client, clock := newRefused(t)
+	refused := func() int {
+		return region.Calls()["ReadQuotas"] + region.Calls()["ReadVms"] + region.Calls()["ReadSubnets"]
+	}
+	for _, want := range []int{2, 3, 4} {
+		for range 3 {
+			_, _ = client.ReadQuotas(t.Context(), "vm_limit")
+			_ = read(t.Context(), client)
+			_, _ = client.ReadSubnets(t.Context(), osc.FiltersSubnet{})
+		}
+		if got := refused(); got != want {
+			t.Fatalf("%d calls with a wrong key, want %d", got, want)
+		}
+		clock.Step(time.Duration(want) * time.Minute)
+	}
+}
+
 func TestEndOfTheContextEndsTheWaitForTheProbe(t *testing.T) {
 	region, client, _ := newRefused(t)
 	leave, err := client.breaker.enter(t.Context(), "ReadVms")
@@ -227,7 +297,7 @@ func TestPublicCatalogNeedsNoCredentials(t *testing.T) {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 	wantCalls(t, region, "ReadPublicCatalog", 1)
-	if err := read(t.Context(), client); !errors.Is(err, errNotSent) {
+	if _, err := client.ReadSubnets(t.Context(), osc.FiltersSubnet{}); !errors.Is(err, errNotSent) {
 		t.Errorf("an unsigned call proved the credentials: %v", err)
 	}
 }

@@ -27,6 +27,8 @@ type Options struct {
 	RetryWait, MaxRetryWait time.Duration
 	// Timeout bounds each single attempt: the SDK has none.
 	Timeout time.Duration
+	// Now is the clock of the pauses after refused credentials.
+	Now func() time.Time
 	// DryRun keeps back every call that is not a read, with a PlanError.
 	DryRun bool
 	// Refused is what earlier processes learned of the credentials. OnRefused hears what this one learns: the zero value
@@ -39,7 +41,7 @@ type Options struct {
 func DefaultOptions(userAgent string) Options {
 	return Options{
 		UserAgent: userAgent, RateLimit: 5, Retries: 5,
-		RetryWait: time.Second, MaxRetryWait: 30 * time.Second, Timeout: 30 * time.Second,
+		RetryWait: time.Second, MaxRetryWait: 30 * time.Second, Timeout: 30 * time.Second, Now: time.Now,
 	}
 }
 
@@ -62,7 +64,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 	case options.RateLimit <= 0:
 		return nil, fmt.Errorf("OAPI rate limit %v: want more than 0 calls per second", options.RateLimit)
 	}
-	b := newBreaker(time.Now)
+	b := newBreaker(options.Now)
 	m, err := newMetrics(registerer, b)
 	if err != nil {
 		return nil, err

@@ -201,6 +201,9 @@ func IsQuota(err error) bool {
 // IsSubnetFull reports whether the quota that is reached is the addresses of a subnet (10021 [?]).
 func IsSubnetFull(err error) bool { return Code(err) == "10021" }
 
+// IsVolumeQuota reports whether the quota that is reached is that of volumes (10018).
+func IsVolumeQuota(err error) bool { return Code(err) == "10018" }
+
 // IsUnknownVMType reports whether Outscale does not sell this VM type (5024).
 func IsUnknownVMType(err error) bool { return Code(err) == "5024" }
 

@@ -20,7 +20,7 @@ func classes(err error) []string {
 	for name, is := range map[string]func(error) bool{
 		"capacity": IsCapacity, "quota": IsQuota, "throttled": IsThrottled, "unauthorized": IsUnauthorized, "retryable": IsRetryable,
 		"subnet full": IsSubnetFull, "unknown type": IsUnknownVMType, "vm not found": IsVMNotFound, "page token": IsPageToken, "refused id": IsRefusedID,
-		"protected": IsProtected,
+		"protected": IsProtected, "volume quota": IsVolumeQuota,
 	} {
 		if is(err) {
 			out = append(out, name)
@@ -61,8 +61,9 @@ func TestCodeDecidesTheClass(t *testing.T) {
 		{"6003 6007 6031 9011 9039 9045 9062 9085 9094 9095", 409, ""},
 		{"10001", 400, "capacity"},
 		{"10001", 409, "capacity"},
-		{"10000 10014 10018 10023 10026 10042 10046 10999", 400, "quota"},
+		{"10000 10014 10023 10026 10042 10046 10999", 400, "quota"},
 		{"10042", 409, "quota"},
+		{"10018", 400, "quota,volume quota"},
 		{"10021", 400, "quota,subnet full"},
 		{"11000 9999", 400, ""},
 	} {

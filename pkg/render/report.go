@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // label is the width of the words before the parts of a problem, source that of who says what is evidence.
@@ -21,7 +21,7 @@ const (
 )
 
 // Report prints a doctor's report in full.
-func (t *Theme) Report(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
+func (t *Theme) Report(to io.Writer, s *snapshot.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	t.summary(to, r)
 	for _, p := range r.Problems {
@@ -32,7 +32,7 @@ func (t *Theme) Report(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
 }
 
 // Short prints the lines of a report that one pastes into a chat: what is wrong, and what to do.
-func (t *Theme) Short(to io.Writer, s *fleet.Snapshot, r diagnose.Report) {
+func (t *Theme) Short(to io.Writer, s *snapshot.Snapshot, r diagnose.Report) {
 	t.header(to, s)
 	for _, p := range r.Problems {
 		fmt.Fprintln(to, t.headline(p))
@@ -64,10 +64,10 @@ func (t *Theme) underWay(to io.Writer, r diagnose.Report) {
 	}
 }
 
-func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
+func (t *Theme) header(to io.Writer, s *snapshot.Snapshot) {
 	parts := []string{
-		t.count(s, fleet.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"),
-		t.count(s, fleet.SourceNodes, len(s.Nodes), "Node"),
+		t.count(s, snapshot.SourceNodeClaims, len(s.NodeClaims), "NodeClaim"),
+		t.count(s, snapshot.SourceNodes, len(s.Nodes), "Node"),
 		t.ourVMs(s),
 	}
 	all := append(t.scope(s), strings.Join(parts, ", "), s.TakenAt.Format(time.RFC3339))
@@ -75,11 +75,11 @@ func (t *Theme) header(to io.Writer, s *fleet.Snapshot) {
 }
 
 // Scope names what is looked at: who has three clusters and as many accounts must see which ones these are.
-func (t *Theme) Scope(s *fleet.Snapshot) string { return Bar(t.Width, t.scope(s)...) }
+func (t *Theme) Scope(s *snapshot.Snapshot) string { return Bar(t.Width, t.scope(s)...) }
 
-func (t *Theme) scope(s *fleet.Snapshot) []string {
+func (t *Theme) scope(s *snapshot.Snapshot) []string {
 	name := t.Bold(cmp.Or(t.Text(s.Cluster.Name), "(cluster name unknown)"))
-	if s.Access == (fleet.Access{}) {
+	if s.Access == (snapshot.Access{}) {
 		return []string{name} // a file of a kpo that did not note it
 	}
 	account := cmp.Or(s.Access.Account(), "no Outscale account")
@@ -89,7 +89,7 @@ func (t *Theme) scope(s *fleet.Snapshot) []string {
 	return []string{name, t.Text(account)}
 }
 
-func ours(s *fleet.Snapshot) int {
+func ours(s *snapshot.Snapshot) int {
 	n := 0
 	for _, m := range s.Machines() {
 		if m.VM != nil && !m.VM.Gone() {
@@ -100,17 +100,17 @@ func ours(s *fleet.Snapshot) int {
 }
 
 // ourVMs counts the VMs of the cluster. Its name and the NodeClaims say which of the account's these are.
-func (t *Theme) ourVMs(s *fleet.Snapshot) string {
-	for _, needed := range []fleet.Source{fleet.SourceClusterNames, fleet.SourceNodeClaims, fleet.SourceNodes} {
+func (t *Theme) ourVMs(s *snapshot.Snapshot) string {
+	for _, needed := range []snapshot.Source{snapshot.SourceClusterNames, snapshot.SourceNodeClaims, snapshot.SourceNodes} {
 		if s.Why(needed) != "" {
 			return "? VMs"
 		}
 	}
-	return t.count(s, fleet.SourceVMs, ours(s), "VM")
+	return t.count(s, snapshot.SourceVMs, ours(s), "VM")
 }
 
 // count prints how many there are, or that this is not known: no number may pass for one that was read.
-func (t *Theme) count(s *fleet.Snapshot, what fleet.Source, n int, noun string) string {
+func (t *Theme) count(s *snapshot.Snapshot, what snapshot.Source, n int, noun string) string {
 	if s.Why(what) != "" {
 		return "? " + noun + "s"
 	}

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 )
@@ -30,6 +31,8 @@ type Request struct {
 	Devices                              []Device
 	// Tags are the user's; the cluster's are added.
 	Tags map[string]string
+	// Placement are the tags that choose the server. They work in the OUTSCALE section only.
+	Placement map[string]string
 	// UserData is what the guest reads.
 	UserData []byte
 }
@@ -38,8 +41,12 @@ type Request struct {
 // and subnet gives the same VM. ErrNotFound means that this VM existed and is terminated already.
 func (p *Provider) Launch(ctx context.Context, r Request) (VM, error) {
 	tags := p.cluster.Tags(r.Owner, r.Tags)
-	section := tags
+	section := maps.Clone(tags)
+	maps.Copy(section, r.Placement)
 	if !p.options.TagsInUserData {
+		if len(r.Placement) > 0 {
+			return VM{}, ErrPlacementImpossible
+		}
 		section = nil
 	}
 	data, err := userData(section, r.UserData)

@@ -32,6 +32,10 @@ var ErrNotBelieved = errors.New("the answer of Outscale is not believed")
 var ErrProtected = errors.New(
 	"the VM has deletion protection: remove it in Cockpit, or with UpdateVm and DeletionProtection=false")
 
+// ErrPlacementImpossible means that the tags of the placement cannot be sent.
+var ErrPlacementImpossible = errors.New("spec.placement needs tags in the user data, which are switched off: " +
+	"set settings.tagsInUserData to true in the values of the chart, or remove spec.placement")
+
 // ErrUserDataTooLong means that no VM can ever be made of this machine config.
 var ErrUserDataTooLong = errors.New("user data is too long")
 

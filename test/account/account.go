@@ -37,6 +37,7 @@ func open(t testing.TB, region *oapitest.Region, endpoint string, edit func(*oap
 	sdk.Servers = osc.ServerConfigurations{{URL: endpoint}}
 	limits := oapi.DefaultOptions("karpenter-provider-outscale/test")
 	limits.RateLimit, limits.Retries, limits.RetryWait = 1000, 2, time.Millisecond
+	limits.Now = region.Clock.Now // Fixture has set it
 	edit(&limits)
 	api, err := oapi.New(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, limits, prometheus.NewRegistry())
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/sandbox"
 )
 
@@ -222,9 +222,9 @@ func (w *world) others(but ...string) []string {
 // later moves the clock of a bundle: a VM is an orphan after six minutes, which no test should wait for.
 func later(w *world, bundle string) {
 	w.t.Helper()
-	snapshot, err := fleet.Load(bundle)
+	snapshot, err := gather.Load(bundle)
 	w.must(err)
 	snapshot.TakenAt = snapshot.TakenAt.Add(10 * time.Minute)
 	// Save overwrites nothing.
-	w.must(errors.Join(os.Remove(bundle), fleet.Save(snapshot, bundle)))
+	w.must(errors.Join(os.Remove(bundle), gather.Save(snapshot, bundle)))
 }

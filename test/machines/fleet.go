@@ -40,6 +40,8 @@ type Fleet struct {
 	CertificateTimeout time.Duration
 	// BootTimeout is how long all services may take before the machine reboots; 70 minutes if zero.
 	BootTimeout time.Duration
+	// InhibitMaxDelay is how long a shutdown waits for the kubelet's inhibit lock; 20 minutes, as in Talos, if zero.
+	InhibitMaxDelay time.Duration
 	// Freezer makes kubelets hang; nil never does.
 	Freezer *Freezer
 	// CutPower makes a stop of a VM cut its power instead of pressing the ACPI button.
@@ -93,6 +95,7 @@ func (f *Fleet) withDefaults() *Fleet {
 	c.RetryInterval = cmp.Or(c.RetryInterval, 500*time.Millisecond)
 	c.CertificateTimeout = cmp.Or(c.CertificateTimeout, 5*time.Minute)
 	c.BootTimeout = cmp.Or(c.BootTimeout, 70*time.Minute)
+	c.InhibitMaxDelay = cmp.Or(c.InhibitMaxDelay, inhibitMaxDelay)
 	if c.Freezer == nil {
 		c.Freezer = &Freezer{}
 	}

@@ -37,6 +37,9 @@ func TestCluster(t *testing.T) {
 			"a machine without power goes silent":                 goesSilent,
 			"a stopped machine comes back as the same Node":       comesBack,
 			"a frozen kubelet is silent until the reboot":         thaws,
+			"a shutdown ends pods within the kubelet's config":    shutsDown,
+			"a shutdown waits for a kubelet that hangs":           waitsForTheLock,
+			"a grace period that does not fit never joins":        refusesAGraceThatDoesNotFit,
 			"without a name in the config the platform names it":  platformName,
 		} {
 			t.Run(name, func(t *testing.T) {

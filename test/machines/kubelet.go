@@ -74,6 +74,12 @@ func renderKubeletConfig(extra map[string]any) (*kubeletconfig.KubeletConfigurat
 			"ephemeral-storage": constants.KubeletSystemReservedEphemeralStorage,
 		}
 	}
+	if _, given := extra["shutdownGracePeriod"]; !given {
+		cfg.ShutdownGracePeriod.Duration = constants.KubeletShutdownGracePeriod
+	}
+	if _, given := extra["shutdownGracePeriodCriticalPods"]; !given {
+		cfg.ShutdownGracePeriodCriticalPods.Duration = constants.KubeletShutdownGracePeriodCriticalPods
+	}
 	return &cfg, nil
 }
 

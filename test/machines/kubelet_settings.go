@@ -47,6 +47,9 @@ func (k *kubelet) settings(cpus int) (*settings, error) {
 	if err := checkTaints(cfg.RegisterWithTaints); err != nil {
 		return nil, fmt.Errorf("failed to validate kubelet configuration, error: %w, path: /etc/kubernetes/kubelet.yaml", err)
 	}
+	if err := k.checkShutdown(); err != nil {
+		return nil, fmt.Errorf("failed to validate kubelet configuration, error: %w, path: /etc/kubernetes/kubelet.yaml", err)
+	}
 	if cfg.MaxPods < 0 {
 		return nil, fmt.Errorf("failed to validate kubelet configuration, error: invalid configuration: maxPods (--max-pods) %d must not be a negative number", cfg.MaxPods)
 	}

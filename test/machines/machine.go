@@ -38,6 +38,8 @@ type machine struct {
 	node *nodeClient
 	// leaving is set for the one call that a real machine would not make, and that no security group holds up: see leaveNode.
 	leaving atomic.Bool
+	// hung is set while the kubelet hangs.
+	hung atomic.Bool
 }
 
 // errReboot ends a boot that Talos gives up.
@@ -81,6 +83,7 @@ func (m *machine) operate(ctx context.Context) {
 // boot walks through the stages of a Talos worker; a stage that cannot succeed never returns while there is power.
 func (m *machine) boot(ctx context.Context) error {
 	m.console.powerOn()
+	m.hung.Store(false)
 	m.apid, m.bootedAt = make(chan struct{}), m.fleet.Clock.Now()
 	m.bootID = string(uuid.NewUUID()) // as the kernel's /proc/sys/kernel/random/boot_id
 	stages := []func(context.Context) error{
@@ -186,16 +189,6 @@ func (m *machine) awaitServices(ctx context.Context, kubelet <-chan struct{}) er
 	m.console.talos("boot sequence: done: %s", m.console.uptime())
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// shutDown is what Talos does when someone presses the ACPI button.
-func (m *machine) shutDown(ctx context.Context) {
-	m.console.talos("shutdown via ACPI received")
-	m.console.talos("shutdown sequence: 7 phase(s)")
-	m.console.talos("task stopAllPods (1/1): shutting down kubelet gracefully")
-	m.announceShutdown(ctx)
-	m.console.service("kubelet", "Finished", "Service finished successfully")
-	m.console.kernel("reboot: Power down")
 }
 
 func (m *machine) pause(ctx context.Context, d time.Duration) error {

@@ -77,6 +77,7 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	}
 	frozen := m.fleet.Freezer.watch(m.vm.ID)
 	if isClosed(frozen) {
+		m.hung.Store(true)
 		return m.hang(ctx, "the kubelet hangs")
 	}
 	m.console.service("kubelet", "Running", "Health check successful")
@@ -115,6 +116,7 @@ func (m *machine) runKubelet(ctx context.Context, healthy func()) error {
 	}
 	select {
 	case <-frozen:
+		m.hung.Store(true)
 		m.leaveNode()
 		return m.hang(ctx, "the kubelet hangs")
 	case <-ctx.Done():

@@ -53,6 +53,7 @@ func signature(t *testing.T, id string) string {
 		"boot.reboot":    `\[talos\](?: \[initramfs\])? rebooting in (\d+) seconds`,
 		"stop.acpi":      `shutdown via ACPI received`,
 		"stop.kubelet":   `shutting down kubelet gracefully`,
+		"stop.inhibit":   `failed waiting for inhibit shutdown lock: (.+)`,
 		"stop.off":       `reboot: (Power down|Restarting system|System halted)`,
 	}[id]
 	if !ok {

@@ -1,6 +1,7 @@
 package oapitest_test
 
 import (
+	"encoding/base64"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +28,32 @@ func TestSoldOutTypeIsRefusedWith10001PerTypeAndSubregion(t *testing.T) {
 	wantRefused(t, err, "10001")
 	w.SetCapacity("*", "*", -1)
 	w.mustCreate(elsewhere)
+}
+
+func TestVMsThatMustBeApartNeedServers(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{})
+	section := func(tag string) *string {
+		text := "-----BEGIN OUTSCALE SECTION-----\ntags." + tag + "\n-----END OUTSCALE SECTION-----\n"
+		return new(base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	apart, other, lax := w.request(), w.request(), w.request()
+	apart.UserData = section("osc.fcu.repulse_server_strict=web")
+	other.UserData = section("osc.fcu.repulse_server_strict=db")
+	lax.UserData = section("osc.fcu.repulse_server=web")
+	w.SetServers(w.fixture.Subnets[0].Subregion, 2)
+	first := w.mustCreate(apart)
+	w.mustCreate(lax)
+	_, err := w.create(apart)
+	wantRefused(t, err, "10001")
+	w.mustCreate(lax)
+	w.mustCreate(other)
+	w.mustCreate(w.request())
+	elsewhere := apart
+	elsewhere.SubnetId = new(w.fixture.Subnets[1].ID)
+	w.mustCreate(elsewhere)
+	w.KillVM(first.GetVmId())
+	_, err = w.create(apart)
+	wantRefused(t, err, "10001") // two VMs that may share a server are on the others
 }
 
 func TestStatusOfACodeIsASwitch(t *testing.T) {

@@ -3,6 +3,7 @@ package oapitest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -179,4 +180,11 @@ func (r *Region) Faults() []Fault {
 		out = append(out, f.Fault)
 	}
 	return out
+}
+
+// Struck counts how often faults of each kind struck since the start, those included that are over.
+func (r *Region) Struck() map[FaultKind]int {
+	r.lock()
+	defer r.unlock()
+	return maps.Clone(r.struck)
 }

@@ -31,6 +31,7 @@ func (r *Region) drawFaults(name string) faultSet {
 	for _, f := range r.faults {
 		if (f.Call == "*" || f.Call == name) && f.strikes(r) {
 			set.add(f.Fault)
+			r.struck[f.Kind]++
 		}
 	}
 	return set

@@ -220,3 +220,18 @@ func TestFaultsAreReadStrictly(t *testing.T) {
 		t.Errorf("%s (-want +got):\n%s", text, diff)
 	}
 }
+
+func TestStrikesAreCountedByKindAlsoOfFaultsThatAreOver(t *testing.T) {
+	region := &oapitest.Region{}
+	w := newWorld(t, region)
+	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultPartialPages, PageSize: 2, Times: 2})
+	w.fault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultThrottle})
+	for range 3 {
+		w.readVMs(osc.ReadVmsRequest{})
+	}
+	region.ClearFaults()
+	struck := region.Struck()
+	if len(struck) != 1 || struck[oapitest.FaultPartialPages] != 2 {
+		t.Errorf("struck %v, want the two pages", struck)
+	}
+}

@@ -85,6 +85,9 @@ func (r *Region) room(p *plan) (int, *capacityRule, error) {
 	for _, n := range p.nics {
 		bound(r.free(n.subnet)/(max(1, len(n.ips))+n.spare), noAddress(n.subnet))
 	}
+	if left, ok := r.serversLeft(p); ok {
+		bound(left, fail("10001", "there is no server left in %s for a VM that must be apart", p.subregion))
+	}
 	rule := r.ruleFor(p.vmType, p.subregion)
 	if rule != nil {
 		bound(rule.left, fail("10001", "there is no capacity left for %s in %s", p.vmType, p.subregion))

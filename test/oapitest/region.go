@@ -59,7 +59,9 @@ type Region struct {
 
 	quotas   map[string]int
 	capacity []*capacityRule
+	servers  map[string]int
 	faults   []*activeFault
+	struck   map[FaultKind]int
 	throttle throttles
 	lockouts map[string]*lockout
 	journal  journal
@@ -137,6 +139,7 @@ func (r *Region) setup() {
 	r.tokens = map[string]*launch{}
 	r.used = map[string]bool{}
 	r.lockouts = map[string]*lockout{}
+	r.struck = map[FaultKind]int{}
 	r.quotas = map[string]int{
 		quotaVMs: r.Quotas.VMs, quotaCores: r.Quotas.Cores, quotaMemory: r.Quotas.MemoryGiB, quotaGPUs: r.Quotas.GPUs,
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,9 +11,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/controlplane"
@@ -39,14 +42,35 @@ func (s *Sandbox) installChart(ctx context.Context) error {
 			return err
 		}
 	}
-	drawn := s.controllerPorts()
-	objects, err := helm.Template(ctx, s.options.Progress, "karpenter-provider-outscale", "--namespace", chartNamespace, "--name-template", "karpenter",
-		"--set", "settings.clusterName="+ClusterName, "--set", "settings.clusterID="+fixture.ClusterID,
-		"--set", "settings.region="+regionName, "--set", "settings.endpoint="+s.RegionURL, "--set", "logLevel=debug",
-		"--set", "metrics.port="+drawn.Port(0), "--set", "healthProbe.port="+drawn.Port(1), "--set", "bootstrapTokens.enabled=true")
+	return s.applyChart(ctx, s.options.ChartValues)
+}
+
+// UpgradeChart does what helm upgrade does with other values, and runs the controller of the new Deployment.
+func (s *Sandbox) UpgradeChart(ctx context.Context, values ...string) error {
+	if p := s.process(); p != nil {
+		p.Stop(stopPatience)
+	}
+	if err := s.applyChart(ctx, values); err != nil {
+		return err
+	}
+	return s.StartController(ctx)
+}
+
+func (s *Sandbox) applyChart(ctx context.Context, values []string) error {
+	fixture, drawn := s.Region.Fixture(), s.controllerPorts()
+	args := []string{"--namespace", chartNamespace, "--name-template", "karpenter"}
+	for _, value := range append([]string{
+		"settings.clusterName=" + ClusterName, "settings.clusterID=" + fixture.ClusterID,
+		"settings.region=" + regionName, "settings.endpoint=" + s.RegionURL, "logLevel=debug",
+		"metrics.port=" + drawn.Port(0), "healthProbe.port=" + drawn.Port(1), "bootstrapTokens.enabled=true",
+	}, values...) {
+		args = append(args, "--set", value)
+	}
+	objects, err := helm.Template(ctx, s.options.Progress, "karpenter-provider-outscale", args...)
 	if err != nil {
 		return err
 	}
+	s.chartEnv = nil
 	for _, object := range objects {
 		if err := s.installObject(ctx, object); err != nil {
 			return fmt.Errorf("installing %s %s: %w", object.GetKind(), object.GetName(), err)
@@ -77,7 +101,11 @@ func (s *Sandbox) chartDefinitions(ctx context.Context) ([]*apiextensionsv1.Cust
 
 func (s *Sandbox) installObject(ctx context.Context, object *unstructured.Unstructured) error {
 	if object.GetKind() != "Deployment" {
-		return s.Client.Create(ctx, object)
+		err := s.Client.Create(ctx, object.DeepCopy())
+		if apierrors.IsAlreadyExists(err) {
+			err = s.update(ctx, object)
+		}
+		return err
 	}
 	// Its pods could only be pending here, and Karpenter would launch nodes for them.
 	if err := s.Client.Create(ctx, object.DeepCopy(), client.DryRunAll); err != nil {
@@ -88,6 +116,19 @@ func (s *Sandbox) installObject(ctx context.Context, object *unstructured.Unstru
 		return err
 	}
 	return s.runAs(ctx, deployment.Spec.Template.Spec)
+}
+
+// update replaces an object of an earlier installation.
+func (s *Sandbox) update(ctx context.Context, object *unstructured.Unstructured) error {
+	stored := object.DeepCopy()
+	if err := s.Client.Get(ctx, client.ObjectKeyFromObject(object), stored); err != nil {
+		return err
+	}
+	changed, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return s.Client.Patch(ctx, stored, client.RawPatch(types.MergePatchType, changed))
 }
 
 // runAs makes the environment of a container on this machine.

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/machines"
 )
@@ -23,7 +22,7 @@ func (s *Sandbox) StartCCM(ctx context.Context) error {
 // Upgrade ends the controller as a rollout does, and runs the one of this tree in its place.
 func (s *Sandbox) Upgrade(ctx context.Context) error {
 	if p := s.process(); p != nil {
-		p.Stop(15 * time.Second)
+		p.Stop(stopPatience)
 	}
 	s.binary = s.upgrade
 	return s.StartController(ctx)

@@ -21,10 +21,15 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
+// stopPatience is how long the controller may take to end.
+const stopPatience = 15 * time.Second
+
 // Options choose the cluster; the zero value is the default scenario.
 type Options struct {
 	// Scenario names what is wrong in this world; see Scenarios.
 	Scenario string
+	// Faults names what goes wrong between StartFaults and EndFaults; see FaultSets.
+	Faults string
 	// BootDelay is the time from power on of a VM until Talos reads its user data.
 	BootDelay time.Duration
 	// ReadyDelay is the time from the creation of a Node until it is Ready; half a second if zero. A real node takes some 25 s.
@@ -51,6 +56,8 @@ type Options struct {
 	WithoutController bool
 	// Chart installs the Helm chart and runs the controller as its ServiceAccount, with the environment that it renders.
 	Chart bool
+	// ChartValues are set in the chart, as key=value.
+	ChartValues []string
 	// ControllerEnv is added to the controller's environment, as KEY=value.
 	ControllerEnv []string
 	// PreviousController is the program that runs until Upgrade, in place of the controller of this tree.
@@ -77,6 +84,7 @@ type Sandbox struct {
 
 	options    Options
 	scenario   scenario
+	faults     []oapitest.Fault
 	binary     string // the controller that runs, or runs next
 	upgrade    string // the controller of this tree
 	trustd     trustd
@@ -147,6 +155,10 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	faults, err := findFaults(options.Faults)
+	if err != nil {
+		return nil, err
+	}
 	if chosen.options != nil {
 		chosen.options(&options)
 	}
@@ -164,7 +176,7 @@ func newSandbox(options Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Sandbox{Dir: dir, options: options, scenario: chosen, Begin: time.Now(), ports: drawn}, nil
+	return &Sandbox{Dir: dir, options: options, scenario: chosen, faults: faults, Begin: time.Now(), ports: drawn}, nil
 }
 
 func (s *Sandbox) startControlPlane(ctx context.Context) error {
@@ -182,7 +194,7 @@ func (s *Sandbox) startControlPlane(ctx context.Context) error {
 // Stop ends everything, the controller first, and removes the directory.
 func (s *Sandbox) Stop() {
 	if p := s.process(); p != nil {
-		p.Stop(15 * time.Second)
+		p.Stop(stopPatience)
 	}
 	s.cancel()
 	if s.server != nil {

@@ -92,6 +92,10 @@ type OutscaleNodeClassSpec struct {
 	// InstanceTypes bounds the grid of VM types that Karpenter chooses from.
 	// +optional
 	InstanceTypes InstanceTypes `json:"instanceTypes,omitempty"`
+
+	// Placement spreads the VMs over servers, or brings them together.
+	// +optional
+	Placement *Placement `json:"placement,omitempty"`
 }
 
 // BlockDeviceMapping is one volume.

@@ -45,6 +45,7 @@ type hashed struct {
 	Patches      []string             `json:"patches,omitempty"`
 	Hostname     HostnameMode         `json:"hostname"`
 	Kubelet      hashedKubelet        `json:"kubelet"`
+	Placement    map[string]string    `json:"placement,omitempty"`
 }
 
 type hashedKubelet struct {
@@ -77,6 +78,7 @@ func (in *OutscaleNodeClass) Hash() string {
 			KubeReserved:   canonicalAmounts(kubelet.KubeReserved),
 			EvictionHard:   canonicalAmounts(kubelet.EvictionHard),
 		},
+		Placement: in.Spec.Placement.Tags(),
 	}
 	slices.SortFunc(static.Volumes, func(a, b BlockDeviceMapping) int { return cmp.Compare(a.DeviceName, b.DeviceName) })
 	for _, patch := range talos.Patches {

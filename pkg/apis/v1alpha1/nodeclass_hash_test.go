@@ -43,6 +43,9 @@ func TestHashChangesWithWhatANodeIsMadeFrom(t *testing.T) {
 		"systemReserved":   func(s *spec) { s.Kubelet.SystemReserved = amounts{"cpu": "1", "memory": "1Gi"} },
 		"evictionHard":     func(s *spec) { s.Kubelet.EvictionHard = amounts{"memory.available": "5%"} },
 		"a threshold":      func(s *spec) { s.Kubelet.EvictionHard = amounts{"memory.available": "5"} },
+		"placement":        func(s *spec) { s.Placement = &v1alpha1.Placement{RepulseServer: "web"} },
+		"strict placement": func(s *spec) { s.Placement = &v1alpha1.Placement{RepulseServer: "web", Strict: true} },
+		"a group":          func(s *spec) { s.Placement = &v1alpha1.Placement{AttractServer: "web"} },
 		"kept volume":      func(s *spec) { s.BlockDeviceMappings[0].BSU.DeleteOnVMDeletion = new(false) },
 		"more than one volume": func(s *spec) {
 			s.BlockDeviceMappings = append(s.BlockDeviceMappings, v1alpha1.BlockDeviceMapping{DeviceName: "/dev/sdb"})

@@ -48,7 +48,7 @@ func TestAPIServerKeepsTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range slices.Concat(idRules(), tagRules(), diskRules(), talosRules(), kubeletRules(), typeRules()) {
+	for _, r := range slices.Concat(idRules(), placementRules(), tagRules(), diskRules(), talosRules(), kubeletRules(), typeRules()) {
 		if err := kube.Create(t.Context(), nodeClass(r.bad), client.DryRunAll); !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), r.message) {
 			t.Errorf("%q: the bad object: %v", r.message, err)
 		}
@@ -56,13 +56,14 @@ func TestAPIServerKeepsTheRules(t *testing.T) {
 			t.Errorf("%q: the good object: %v", r.message, err)
 		}
 	}
+	t.Run("examples", func(t *testing.T) { testExamples(t, kube) })
 	t.Run("defaults", func(t *testing.T) { testDefaults(t, kube) })
 	t.Run("status", func(t *testing.T) { testStatus(t, kube) })
 }
 
 // Each message of the CRD is in the table above: a rule that is never tried can be wrong for years.
 func TestEachRuleIsTried(t *testing.T) {
-	rules := slices.Concat(idRules(), tagRules(), diskRules(), talosRules(), kubeletRules(), typeRules())
+	rules := slices.Concat(idRules(), placementRules(), tagRules(), diskRules(), talosRules(), kubeletRules(), typeRules())
 	found := messages()
 	if len(found) == 0 {
 		t.Fatal("the CRD has no rules")
@@ -86,6 +87,21 @@ func idRules() []rule {
 		{"securityGroupIds must hold IDs of security groups", func(s *spec) { s.SecurityGroupIDs = []string{"sg-1"} }, func(s *spec) { s.SecurityGroupIDs = []string{"sg-" + long} }},
 		{"securityGroupIds", func(s *spec) { s.SecurityGroupIDs = []string{} }, func(*spec) {}},
 		{"keypairName", func(s *spec) { s.KeypairName = strings.Repeat("a", 256) }, func(s *spec) { s.KeypairName = strings.Repeat("a", 255) }},
+	}
+}
+
+func placementRules() []rule {
+	type placement = v1alpha1.Placement
+	with := func(p placement) func(*spec) { return func(s *spec) { s.Placement = &p } }
+	web := with(placement{RepulseServer: "web"})
+	return []rule{
+		{"placement: set repulseServer, repulseCluster, attractServer or attractCluster", with(placement{Strict: true}), with(placement{Strict: true, AttractCluster: "web"})},
+		{"repulseServer and attractServer cannot name the same group", with(placement{RepulseServer: "web", AttractServer: "web"}), with(placement{RepulseServer: "web", AttractServer: "db"})},
+		{"repulseCluster and attractCluster cannot name the same group", with(placement{RepulseCluster: "a", AttractCluster: "a"}), with(placement{RepulseCluster: "a", AttractServer: "a"})},
+		{"repulseServer", with(placement{RepulseServer: "a\nb"}), web},
+		{"repulseCluster", with(placement{RepulseCluster: "a=b"}), web},
+		{"attractServer", with(placement{AttractServer: strings.Repeat("a", 65)}), with(placement{AttractServer: strings.Repeat("a", 64)})},
+		{"attractCluster", with(placement{AttractCluster: "-a"}), with(placement{AttractCluster: "a.b_c-d"})},
 	}
 }
 

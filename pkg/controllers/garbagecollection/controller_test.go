@@ -123,7 +123,7 @@ func (w *world) vmOf(name string) string {
 	return ""
 }
 
-// forget deletes a NodeClaim while nobody looks.
+// forget deletes a NodeClaim while no controller looks.
 func (w *world) forget(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -321,7 +321,7 @@ func TestAVMWithTheNameOfTheClusterOnlyIsLeftAlone(t *testing.T) {
 	w.sweep(t)
 	w.sweep(t)
 	if w.deletions() != 0 {
-		t.Error("deleted a VM that nobody proved to be ours")
+		t.Error("deleted a VM that is not proven to be ours")
 	}
 }
 

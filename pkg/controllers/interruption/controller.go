@@ -55,9 +55,10 @@ type Controller struct {
 	calendar calendar
 
 	// What follows is by VM ID: since when a VM is seen stopping or stopped, since when stopped, since when shutting down, and
-	// which ones have been stopped by force. A new process waits once more, and may repeat a forced stop, which is harmless.
+	// how often they were to be stopped by force. A new process waits once more, and may repeat a forced stop, which is
+	// harmless.
 	down, off, leaving map[string]time.Time
-	forced             map[string]bool
+	forced             map[string]force
 	// replaced has the NodeClaims that this controller deleted and that are not gone yet, with the state of their VM.
 	replaced map[types.UID]string
 	// massSince is since when much of the fleet is stopped.
@@ -72,7 +73,7 @@ func NewController(clk clock.Clock, kube client.Client, api *oapi.Client, vms *v
 ) *Controller {
 	return &Controller{
 		clock: clk, kube: kube, vms: vms, recorder: recorder, calendar: calendar{api: api},
-		down: map[string]time.Time{}, off: map[string]time.Time{}, leaving: map[string]time.Time{}, forced: map[string]bool{},
+		down: map[string]time.Time{}, off: map[string]time.Time{}, leaving: map[string]time.Time{}, forced: map[string]force{},
 		replaced: map[types.UID]string{}, told: map[string]time.Time{},
 	}
 }
@@ -163,7 +164,7 @@ func (c *Controller) forget(ours map[string]*karpv1.NodeClaim) {
 	maps.DeleteFunc(c.replaced, func(uid types.UID, _ string) bool { return !alive[uid] })
 	maps.DeleteFunc(c.off, func(id string, _ time.Time) bool { return ours[id] == nil })
 	maps.DeleteFunc(c.leaving, func(id string, _ time.Time) bool { return ours[id] == nil })
-	maps.DeleteFunc(c.forced, func(id string, _ bool) bool { return ours[id] == nil })
+	maps.DeleteFunc(c.forced, func(id string, _ force) bool { return ours[id] == nil })
 }
 
 // subject completes a NodeClaim. A VM that the list lacks is gone, or another cluster's.

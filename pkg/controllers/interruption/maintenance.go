@@ -17,7 +17,10 @@ import (
 const (
 	// pace is the time for one page of ReadVmsState: a fleet of any size costs one call a minute.
 	pace = time.Minute
-	// forbiddenPace is the pace while the policy lacks the call: each refusal counts towards the lock of the account.
+	// refusedPace is the pause after the first refusal of the call: a key that is being changed works again in minutes.
+	// It doubles up to forbiddenPace, which is for a policy that lacks the call: each refusal counts towards the lock of
+	// the account.
+	refusedPace   = 5 * time.Minute
 	forbiddenPace = time.Hour
 	// doubt is how old the last read may be for a node to be replaced by it: a maintenance can be cancelled.
 	doubt = 5 * time.Minute
@@ -63,6 +66,7 @@ func (p plan) window() string {
 type calendar struct {
 	api            *oapi.Client
 	readAt, nextAt time.Time
+	refusals       int // in a row
 	plans          map[string][]plan
 }
 
@@ -78,10 +82,14 @@ func (c *calendar) read(ctx context.Context, now time.Time) error {
 		c.nextAt = now.Add(time.Duration(pages) * pace)
 		response, err := c.api.ReadVmsState(ctx, request)
 		switch {
-		case oapi.IsUnauthorized(err) && !oapi.IsNotSent(err):
-			c.nextAt = now.Add(forbiddenPace)
-			return fmt.Errorf("reading planned maintenance: add api:ReadVmsState to the EIM policy of the controller "+
-				"(policies/controller.json), next try in %s: %w", forbiddenPace, err)
+		case oapi.IsUnauthorized(err) && oapi.IsNotSent(err):
+			c.refusals = 0 // other calls are refused too: it is the key, and not this call
+			return fmt.Errorf("reading planned maintenance: %w", err)
+		case oapi.IsUnauthorized(err):
+			again := min(refusedPace<<min(c.refusals, 8), forbiddenPace)
+			c.refusals, c.nextAt = c.refusals+1, now.Add(again)
+			return fmt.Errorf("reading planned maintenance: if only this call is refused, add api:ReadVmsState to the EIM "+
+				"policy of the controller (policies/controller.json), next try in %s: %w", again, err)
 		case err != nil:
 			return fmt.Errorf("reading planned maintenance: %w", err)
 		}
@@ -91,7 +99,7 @@ func (c *calendar) read(ctx context.Context, now time.Time) error {
 			}
 		}
 		if response.GetNextPageToken() == "" {
-			c.plans, c.readAt = plans, now
+			c.plans, c.readAt, c.refusals = plans, now, 0
 			return nil
 		}
 		request.NextPageToken = response.NextPageToken

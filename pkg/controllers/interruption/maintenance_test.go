@@ -191,24 +191,75 @@ func TestAVMThatDoesNotEndIsStoppedByForceOnce(t *testing.T) {
 	w.wantForced(1)
 }
 
-func TestAForcedStopThatIsRefusedIsNotRepeated(t *testing.T) {
-	for what, c := range map[string]struct {
-		fault *oapitest.Fault
-		says  string
-	}{
-		"in this state":  {nil, "6003"},
-		"for lack of it": {&oapitest.Fault{Call: "StopVms", Kind: oapitest.FaultError, Code: "1", Status: 401}, "api:StopVms"},
+func TestAForcedStopThatIsRefusedForTheStateIsNotRepeated(t *testing.T) {
+	w, id := lingering(t, oapitest.Uncertain{})
+	w.sweepFor(50 * time.Minute)
+	w.wantForced(1)
+	w.wantSaid("NodeClaim/default-01 VMForceStopped", id, "6003")
+}
+
+// A refusal counts towards the lock of the account, so that it is not repeated at each look.
+func TestAForcedStopThatIsForbiddenIsRarelyRepeated(t *testing.T) {
+	w, id := lingering(t, oapitest.Uncertain{})
+	w.fault(oapitest.Fault{Call: "StopVms", Kind: oapitest.FaultError, Code: "1", Status: 401})
+	w.sweepFor(40 * time.Minute)
+	w.wantForced(5) // after 10 minutes, and 1, 3, 7 and 15 later
+	w.wantSaid("NodeClaim/default-01 VMForceStopped", id, "api:StopVms")
+}
+
+func TestAForcedStopThatFailedIsTriedAgain(t *testing.T) {
+	for _, fault := range []oapitest.Fault{
+		{Kind: oapitest.FaultThrottle}, {Kind: oapitest.FaultErrorBefore}, {Kind: oapitest.FaultError, Code: "1", Status: 401},
+		{Kind: oapitest.FaultLostReply},
 	} {
-		t.Run(what, func(t *testing.T) {
-			w, id := lingering(t, oapitest.Uncertain{})
-			if c.fault != nil {
-				w.fault(*c.fault)
-			}
-			w.sweepFor(50 * time.Minute)
-			w.wantForced(1)
-			w.wantSaid("NodeClaim/default-01 VMForceStopped", id, c.says)
+		t.Run(string(fault.Kind), func(t *testing.T) {
+			w, id := lingering(t, oapitest.Uncertain{ForceStopEndsShutdown: fault.Kind != oapitest.FaultLostReply})
+			fault.Call = "StopVms"
+			w.fault(fault)
+			w.sweepFor(13 * time.Minute)
+			w.wantSaid("NodeClaim/default-01 VMForceStopped", id, "tried again")
+			failed := w.region.Calls()["StopVms"]
+			w.region.ClearFaults()
+			w.sweepFor(5 * time.Minute)
+			w.wantForced(failed + 1)
 		})
 	}
+}
+
+func TestAForcedStopThatWorksAtLastIsSaid(t *testing.T) {
+	w, id := lingering(t, oapitest.Uncertain{ForceStopEndsShutdown: true})
+	w.fault(oapitest.Fault{Call: "StopVms", Kind: oapitest.FaultErrorBefore})
+	w.sweepFor(12 * time.Minute)
+	w.region.ClearFaults()
+	w.sweepFor(5 * time.Minute)
+	if len(w.saying("NodeClaim/default-01 VMForceStopped", id, "it is stopped by force")) != 1 {
+		t.Errorf("said %q", w.said)
+	}
+}
+
+// A key that is being changed is refused for a while: maintenance must be seen again within minutes.
+func TestAPassingRefusalBlindsForMinutesOnly(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, 3)
+	w.fault(oapitest.Fault{Call: "ReadVmsState", Kind: oapitest.FaultError, Code: "1", Status: 401})
+	w.sweepFor(2 * time.Minute)
+	w.region.ClearFaults()
+	w.plan("default-01", "system-reboot", 24*time.Hour)
+	w.sweepFor(6 * time.Minute)
+	w.wantSaid("NodeClaim/default-01 MaintenancePlanned", "system-reboot")
+}
+
+func TestACallThatThePolicyLacksIsTriedLessAndLessOften(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, 3)
+	before := w.region.Calls()["ReadVmsState"]
+	w.fault(oapitest.Fault{Call: "ReadVmsState", Kind: oapitest.FaultError, Code: "1", Status: 401})
+	w.sweepFor(4 * time.Hour)
+	if n := w.region.Calls()["ReadVmsState"] - before; n > 8 {
+		t.Errorf("%d calls in 4 hours", n)
+	}
+	w.region.ClearFaults()
+	w.plan("default-01", "system-reboot", 24*time.Hour)
+	w.sweepFor(time.Hour + time.Minute)
+	w.wantSaid("NodeClaim/default-01 MaintenancePlanned", "system-reboot")
 }
 
 func TestNoOtherVMIsStoppedByForce(t *testing.T) {

@@ -20,11 +20,6 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// linger is how long a VM may shut down before the power is taken from it. Karpenter has drained its node by then: what
-// is left are DaemonSets. Talos gives the kubelet 30 s for them and then stops containers for 3 minutes; only a kubelet
-// that hangs keeps its inhibit lock longer, up to 20 minutes (facts of Talos, "Shutdown").
-const linger = 10 * time.Minute
-
 // massPatience is how long a fleet of which much is stopped is left alone. Outscale has rebooted whole fleets (facts of
 // Outscale, section 6): most of it comes back.
 const massPatience = 15 * time.Minute
@@ -119,38 +114,6 @@ func (c *Controller) replace(ctx context.Context, lost casualty) (bool, error) {
 	replacements.WithLabelValues(lost.cause.label).Inc()
 	c.tell(ctx, lost.subject, "InterruptedNodeReplaced", lost.why+". The NodeClaim is replaced", lost.vm.ID)
 	return true, nil
-}
-
-// hurry takes the power, once, from a VM that does not end though it was deleted: it is billed until it does, and the
-// NodeClaim waits for it.
-func (c *Controller) hurry(ctx context.Context, s subject) {
-	if s.vm.State != vm.StateShuttingDown {
-		delete(c.leaving, s.vm.ID)
-		return
-	}
-	since, known := c.leaving[s.vm.ID]
-	if !known {
-		c.leaving[s.vm.ID] = c.clock.Now()
-		return
-	}
-	if c.forced[s.vm.ID] || c.clock.Since(since) < linger || !c.isProven(s) {
-		return
-	}
-	err := c.vms.ForceStop(ctx, s.vm.ID)
-	c.forced[s.vm.ID] = !oapi.IsNotSent(err) && !oapi.IsThrottled(err) // else nothing was done
-	message := fmt.Sprintf("VM %s has been shutting down for %s", s.vm.ID, c.clock.Since(since).Round(time.Second))
-	switch {
-	case err == nil:
-		forcedStops.Inc()
-		message += ": it is stopped by force"
-	case oapi.IsUnauthorized(err):
-		message += ", and the access key may not call StopVms: add api:StopVms to the EIM policy of the controller " +
-			"(policies/controller.json)"
-	default:
-		// Whether Outscale takes the call in this state has not been seen on a real account.
-		message += fmt.Sprintf(", and cannot be stopped by force (%s): look at its console, or stop it in Cockpit", oapi.Summary(err))
-	}
-	c.tell(ctx, s, "VMForceStopped", message, s.vm.ID)
 }
 
 // tell puts an event on the NodeClaim and its Node, and logs it, once an hour for each key. It reports whether it did.

@@ -82,7 +82,7 @@ func TestRightTagsCostNoCall(t *testing.T) {
 	}
 }
 
-func TestAnIgnoredSectionIsMendedBeforeTheKubeletComes(t *testing.T) {
+func TestAnIgnoredSectionIsRepairedBeforeTheKubeletComes(t *testing.T) {
 	region := &oapitest.Region{Uncertain: oapitest.Uncertain{SectionIgnored: true}}
 	controller, claim, id := launched(t, region)
 	if _, err := controller.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(claim)}); err != nil {

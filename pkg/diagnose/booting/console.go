@@ -8,7 +8,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -20,7 +20,7 @@ const registrationTTL = 15 * time.Minute
 
 func vmNotRunning(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRegistering) {
+	for _, m := range w.In(snapshot.PhaseRegistering) {
 		cause := ""
 		switch {
 		case m.VM == nil:
@@ -72,12 +72,12 @@ func consoleFindings(w *rule.World, id rule.ID) rule.Verdict {
 }
 
 // ripe reports whether a line of the console is more than the noise of a boot that is under way: a fatal one always is.
-func ripe(w *rule.World, m fleet.Machine, cause bootlog.Finding) bool {
+func ripe(w *rule.World, m snapshot.Machine, cause bootlog.Finding) bool {
 	return cause.Severity >= bootlog.Fatal || !w.Early(m.CreatedAt())
 }
 
 // at is when the line was printed, as far as the kernel's clock tells: it starts some seconds after the VM is made.
-func at(m fleet.Machine, cause bootlog.Finding) time.Time {
+func at(m snapshot.Machine, cause bootlog.Finding) time.Time {
 	if cause.At == 0 || m.VM.CreatedAt.IsZero() {
 		return time.Time{}
 	}
@@ -101,7 +101,7 @@ func emptyConsoles(w *rule.World) rule.Verdict {
 }
 
 // registering is a finding about a NodeClaim that has a VM and no Node as it must be.
-func registering(m fleet.Machine, cause string) rule.Finding {
+func registering(m snapshot.Machine, cause string) rule.Finding {
 	registered := m.Condition("Registered")
 	since := registered.LastTransitionTime.Time
 	if since.IsZero() {

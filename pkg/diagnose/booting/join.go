@@ -7,12 +7,12 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/certificates"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // judgeJoin separates a refused token from a certificate that was never approved: the console has one line for both. The
 // word Unauthorized is the API server's 401 to the token itself. Who has a pending request is CertificateNotApproved's.
-func judgeJoin(w *rule.World, f *rule.Finding, m fleet.Machine, cause bootlog.Finding) {
+func judgeJoin(w *rule.World, f *rule.Finding, m snapshot.Machine, cause bootlog.Finding) {
 	if !strings.HasPrefix(cause.ID, "join.token") {
 		return
 	}
@@ -23,9 +23,9 @@ func judgeJoin(w *rule.World, f *rule.Finding, m fleet.Machine, cause bootlog.Fi
 	case strings.Contains(cause.Text, "Unauthorized"):
 		f.Cause = "the API server refuses the bootstrap token of the machine (Unauthorized)"
 		f.Fix, f.Confidence = look, rule.Certain
-	case w.Why(fleet.SourceCSRs) != "":
+	case w.Why(snapshot.SourceCSRs) != "":
 		f.Confidence = rule.Likely
-		f.Evidence = append(f.Evidence, rule.Evidence{Source: "unread", Text: facts.Short(w.Why(fleet.SourceCSRs))})
+		f.Evidence = append(f.Evidence, rule.Evidence{Source: "unread", Text: facts.Short(w.Why(snapshot.SourceCSRs))})
 	case !found:
 		f.Cause = "the API server has no certificate request of the machine: it refuses the bootstrap token"
 		f.Fix, f.Confidence = look, rule.Likely

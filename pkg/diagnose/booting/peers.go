@@ -6,7 +6,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // sameTime is how far apart NodeClaims may be made to be taken for one wave.
@@ -20,7 +20,7 @@ type peers struct {
 }
 
 // peersOf counts what the consoles show that were read of the wave of a NodeClaim.
-func peersOf(w *rule.World, m fleet.Machine, booting []fleet.Machine) peers {
+func peersOf(w *rule.World, m snapshot.Machine, booting []snapshot.Machine) peers {
 	p := peers{causes: map[string]bootlog.Finding{}}
 	for _, other := range booting {
 		if classOf(other) != classOf(m) || other.CreatedAt().Sub(m.CreatedAt()).Abs() > sameTime || other.VM == nil {
@@ -40,7 +40,7 @@ func peersOf(w *rule.World, m fleet.Machine, booting []fleet.Machine) peers {
 	return p
 }
 
-func classOf(m fleet.Machine) string {
+func classOf(m snapshot.Machine) string {
 	if m.Claim == nil || m.Claim.Spec.NodeClassRef == nil {
 		return ""
 	}
@@ -48,7 +48,7 @@ func classOf(m fleet.Machine) string {
 }
 
 // likeItsPeers adds what the consoles of its wave show to a NodeClaim whose own was not read: not more than some are.
-func likeItsPeers(w *rule.World, f *rule.Finding, m fleet.Machine, booting []fleet.Machine) {
+func likeItsPeers(w *rule.World, f *rule.Finding, m snapshot.Machine, booting []snapshot.Machine) {
 	const enough = 3
 	if m.VM == nil {
 		return

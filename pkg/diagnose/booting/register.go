@@ -9,14 +9,14 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/certificates"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 )
 
 // providerIDs finds Nodes that are there and that Karpenter does not recognise.
 func providerIDs(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRegistering) {
+	for _, m := range w.In(snapshot.PhaseRegistering) {
 		switch {
 		case m.Node == nil || m.Node.Spec.ProviderID == m.Claim.Status.ProviderID || w.Early(m.Node.CreationTimestamp.Time),
 			m.Node.Spec.ProviderID == "" && facts.HasTaint(m.Node, facts.TaintUninitialized): // it waits for the CCM: KPO303
@@ -59,14 +59,14 @@ func twins(w *rule.World) rule.Verdict {
 // deletedNodes are those that the controller brings back: pkg/controllers/registration says so in an event.
 func deletedNodes(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRegistering) {
+	for _, m := range w.In(snapshot.PhaseRegistering) {
 		events := w.EventsOf("NodeClaim", m.Claim.Name, "NodeDeletedBeforeRegistration")
 		if m.Node != nil || len(events) == 0 {
 			continue
 		}
 		f := registering(m, "something deleted the Node before it registered, most often the Outscale CCM; the controller reboots the VM, so that the Node comes back")
 		f.Confidence = rule.Likely // the event names who it was not
-		f.Subject.Since = fleet.Seen(events[0]).UTC()
+		f.Subject.Since = snapshot.Seen(events[0]).UTC()
 		f.Evidence = append([]rule.Evidence{facts.Event(events[len(events)-1])}, f.Evidence...)
 		f.Fix = "look at the tags of the VM for the CCM (kubectl kpo tags), and at what else deletes Nodes"
 		f.Next = "kubectl kpo tags " + m.Claim.Name
@@ -79,7 +79,7 @@ func deletedNodes(w *rule.World) rule.Verdict {
 func neverRegistered(w *rule.World) rule.Verdict {
 	var out rule.Verdict
 	booting := w.Booting()
-	for _, m := range w.In(fleet.PhaseRegistering) {
+	for _, m := range w.In(snapshot.PhaseRegistering) {
 		launched := m.Condition("Launched").LastTransitionTime.Time
 		if w.Early(launched) {
 			continue
@@ -101,7 +101,7 @@ func neverRegistered(w *rule.World) rule.Verdict {
 // kubeletIsSilent names what is left where the console shows a healthy kubelet and no error. A kubelet without a
 // certificate gives up after 5 minutes, and says so, only while the API server answers
 // (k8s.io/kubernetes cmd/kubelet/app/server.go, "the server is responsive").
-func kubeletIsSilent(w *rule.World, f *rule.Finding, m fleet.Machine) {
+func kubeletIsSilent(w *rule.World, f *rule.Finding, m snapshot.Machine) {
 	if m.VM == nil {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/initializing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -42,7 +42,7 @@ func vmRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: VMNotRunning, Title: "VM does not run", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs},
 			Patience: bootPatience,
 			Doc: rule.Doc{
 				Means:   "The VM of a NodeClaim that waits for its Node is stopped, terminated or gone.",
@@ -56,7 +56,7 @@ func vmRules() []rule.Rule {
 		},
 		{
 			ID: ConsoleEmpty, Title: "console empty", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs, fleet.SourceConsoles},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs, snapshot.SourceConsoles},
 			ExplainedBy: []rule.ID{VMNotRunning},
 			Patience:    bootPatience,
 			Doc: rule.Doc{
@@ -75,7 +75,7 @@ func nodeRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: OtherProviderID, Title: "provider ID differs", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{TwinNodes, tags.CCMTagsMissing, clusterwide.OtherClusterID},
 			Patience:    time.Minute,
 			Doc: rule.Doc{
@@ -90,7 +90,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: TwinNodes, Title: "two Nodes with one provider ID", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			Doc: rule.Doc{
 				Means: "Two Nodes have one provider ID: the machine changed its host name. Karpenter registers " +
 					"neither.",
@@ -102,7 +102,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: CertificateNotApproved, Title: "certificate not approved", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceCSRs},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceCSRs},
 			ExplainedBy: []rule.ID{VMNotRunning, TwinNodes},
 			Patience:    time.Minute,
 			Doc: rule.Doc{
@@ -126,7 +126,7 @@ func joinRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NeverRegistered, Title: "launched, never registered", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{
 				initializing.Uninitialized, tags.CCMTagsMissing, clusterwide.OtherClusterID, clusterwide.CCMDown,
 			},
@@ -143,7 +143,7 @@ func joinRules() []rule.Rule {
 		},
 		{
 			ID: NodeDeleted, Title: "Node deleted before it registered", Severity: rule.Warning,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceEvents},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceEvents},
 			ExplainedBy: []rule.ID{tags.CCMTagsMissing, clusterwide.OtherClusterID},
 			Doc: rule.Doc{
 				Means: "A Node was deleted before it had registered. The controller reboots its VM once, and " +

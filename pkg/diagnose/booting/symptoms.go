@@ -5,7 +5,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/initializing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // symptom is a rule that the console decides.
@@ -23,7 +23,7 @@ func consoleRules() []rule.Rule {
 	for _, s := range symptoms() {
 		out = append(out, rule.Rule{
 			ID: s.id, Title: s.title, Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs, fleet.SourceConsoles},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs, snapshot.SourceConsoles},
 			ExplainedBy: []rule.ID{
 				VMNotRunning, OtherProviderID, TwinNodes, CertificateNotApproved, initializing.Uninitialized,
 			},

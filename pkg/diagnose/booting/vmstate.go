@@ -5,13 +5,13 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // afterLoss says what becomes of a NodeClaim whose VM does not run before its Node has registered: the controller looks
 // once a minute for one whose VM died (pkg/controllers/garbagecollection), and replaces one whose VM is stopped once a
 // launch must have ended (pkg/controllers/interruption).
-func afterLoss(w *rule.World, f *rule.Finding, m fleet.Machine) {
+func afterLoss(w *rule.World, f *rule.Finding, m snapshot.Machine) {
 	if m.VM != nil && !m.VM.Core().Leaving() {
 		f.Consequence = "Karpenter deletes the NodeClaim and the VM"
 		f.Next = "kubectl describe nodeclaim " + m.Claim.Name

@@ -11,7 +11,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -22,7 +22,7 @@ const (
 )
 
 // namesOfNode are what the kubelet of a machine may call its Node.
-func namesOfNode(m fleet.Machine) []string {
+func namesOfNode(m snapshot.Machine) []string {
 	var out []string
 	if m.Node != nil {
 		return append(out, m.Node.Name)
@@ -38,8 +38,8 @@ func namesOfNode(m fleet.Machine) []string {
 }
 
 // RequestOf returns the last certificate request of a machine's kubelet.
-func RequestOf(w *rule.World, m fleet.Machine, signer string) (fleet.CSR, bool) {
-	var last fleet.CSR
+func RequestOf(w *rule.World, m snapshot.Machine, signer string) (snapshot.CSR, bool) {
+	var last snapshot.CSR
 	names := namesOfNode(m)
 	for _, csr := range w.CSRs {
 		node := cmp.Or(csr.Node, strings.TrimPrefix(csr.Requestor, "system:node:"))
@@ -54,20 +54,20 @@ func RequestOf(w *rule.World, m fleet.Machine, signer string) (fleet.CSR, bool) 
 }
 
 // Evidence quotes a request.
-func Evidence(csr fleet.CSR) rule.Evidence {
+func Evidence(csr snapshot.CSR) rule.Evidence {
 	return rule.Evidence{Source: "csr", Text: fmt.Sprintf("%s of %s is %s", csr.Name, csr.Requestor, csr.Status), At: csr.CreatedAt.UTC()}
 }
 
 // Stuck says why a kubelet has no certificate, and since when.
-func Stuck(csr fleet.CSR) (cause string, since time.Time) {
+func Stuck(csr snapshot.CSR) (cause string, since time.Time) {
 	switch csr.Status {
-	case fleet.CSRPending:
+	case snapshot.CSRPending:
 		return "it is not approved", csr.CreatedAt.Time
-	case fleet.CSRDenied:
+	case snapshot.CSRDenied:
 		return "it was denied", csr.ChangedAt.Time
-	case fleet.CSRFailed:
+	case snapshot.CSRFailed:
 		return "the signer refused it", csr.ChangedAt.Time
-	case fleet.CSRApproved:
+	case snapshot.CSRApproved:
 		return "it is approved and not signed", csr.ChangedAt.Time
 	default:
 		return "", time.Time{}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -64,7 +64,7 @@ func accountOfAnother(w *rule.World) rule.Verdict {
 	}}}
 }
 
-func workloadDown(w *rule.World, c *fleet.Workload, cause string) rule.Verdict {
+func workloadDown(w *rule.World, c *snapshot.Workload, cause string) rule.Verdict {
 	f := rule.Finding{
 		Subject: w.ClusterRef(), Confidence: rule.Certain, Cause: cause,
 		Evidence: []rule.Evidence{{Source: "workload", Text: fmt.Sprintf("%s %s/%s: %d of %d available, image %s", c.Kind, c.Namespace, c.Name, c.Available, c.Wanted, c.Image)}},
@@ -101,7 +101,7 @@ func sameName(w *rule.World) rule.Verdict {
 func strayNodes(w *rule.World) rule.Verdict {
 	var out rule.Verdict
 	for _, m := range w.Machines() {
-		if m.Claim != nil || m.Node == nil || fleet.Ready(m.Node).Status != "True" {
+		if m.Claim != nil || m.Node == nil || snapshot.Ready(m.Node).Status != "True" {
 			continue
 		}
 		out.Findings = append(out.Findings, rule.Finding{

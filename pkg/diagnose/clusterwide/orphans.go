@@ -6,8 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -32,7 +32,7 @@ const (
 // Leftover is a VM without NodeClaim, and what to think of it.
 type Leftover struct {
 	Verdict   string        `json:"verdict"`
-	VM        fleet.VM      `json:"vm"`
+	VM        snapshot.VM   `json:"vm"`
 	Age       time.Duration `json:"-"`
 	NodeClaim string        `json:"nodeClaim,omitempty"`
 	// EURPerDay is what it costs without its volumes, where Priced says that this is known.
@@ -45,12 +45,12 @@ type Leftover struct {
 func (l Leftover) Deletable() bool { return l.Verdict == Orphan || l.Verdict == Untagged }
 
 // OrphanSources are the sources without which no VM may be called an orphan.
-func OrphanSources() []fleet.Source {
-	return []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceClusterUID, fleet.SourceClusterNames}
+func OrphanSources() []snapshot.Source {
+	return []snapshot.Source{snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceClusterUID, snapshot.SourceClusterNames}
 }
 
 // Orphans judges every VM with this cluster's mark that no NodeClaim has.
-func Orphans(s *fleet.Snapshot) []Leftover {
+func Orphans(s *snapshot.Snapshot) []Leftover {
 	var out []Leftover
 	for _, m := range s.Machines() {
 		if m.Claim != nil || m.VM == nil || m.VM.Gone() || !s.Ours(*m.VM) {
@@ -69,10 +69,10 @@ func Orphans(s *fleet.Snapshot) []Leftover {
 }
 
 // verdict is that of the controller's own garbage collection, in the words of kpo.
-func verdict(s *fleet.Snapshot, m fleet.Machine) (string, string) {
+func verdict(s *snapshot.Snapshot, m snapshot.Machine) (string, string) {
 	v := *m.VM
 	known := owner.Facts{VM: v.Core(), Protected: v.Protected, Now: s.TakenAt}
-	if m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue {
+	if m.Node != nil && snapshot.Ready(m.Node).Status == corev1.ConditionTrue {
 		known.ReadyNode = m.Node.Name
 	}
 	judged := owner.Judge(s.Cluster.Owned(), known)
@@ -101,7 +101,7 @@ func kept(why owner.Reason) string {
 	return Foreign
 }
 
-func stopped(v fleet.VM) string {
+func stopped(v snapshot.VM) string {
 	if strings.HasPrefix(v.State, "stop") {
 		return "; stopped, its volumes are still billed"
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -42,7 +42,7 @@ func vmRules() []rule.Rule {
 		},
 		{
 			ID: StrayNode, Title: "Ready Node without NodeClaim", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			Doc: rule.Doc{
 				Means: "A Node of Karpenter is Ready and no NodeClaim has it: it is never consolidated, " +
 					"replaced or deleted.",
@@ -60,7 +60,7 @@ func workloadRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: ControllerDown, Title: "controller down", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceController},
+			Needs:    []snapshot.Source{snapshot.SourceController},
 			Patience: time.Minute,
 			Doc: rule.Doc{
 				Means: "The controller has no available replica, or its leader has not renewed the lease for a " +
@@ -73,7 +73,7 @@ func workloadRules() []rule.Rule {
 		},
 		{
 			ID: OtherClusterID, Title: "CCM looks for another cluster ID", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceCCM, fleet.SourceController, fleet.SourceClusterNames},
+			Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceCCM, snapshot.SourceController, snapshot.SourceClusterNames},
 			Doc: rule.Doc{
 				Means: "The Outscale CCM looks for VMs of one cluster ID, and the controller tags with another: " +
 					"nodes join and vanish.",
@@ -86,7 +86,7 @@ func workloadRules() []rule.Rule {
 		},
 		{
 			ID: CCMDown, Title: "CCM down", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceCCM},
+			Needs: []snapshot.Source{snapshot.SourceCCM},
 			Doc: rule.Doc{
 				Means:   "The Outscale CCM has no available replica. New nodes get no provider ID.",
 				KnownBy: "The Deployment or DaemonSet in kube-system.",
@@ -103,7 +103,7 @@ func accountRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: SameName, Title: "another cluster uses this name", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceVMs, fleet.SourceClusterUID, fleet.SourceClusterNames},
+			Needs: []snapshot.Source{snapshot.SourceVMs, snapshot.SourceClusterUID, snapshot.SourceClusterNames},
 			Doc: rule.Doc{
 				Means: "VMs carry this cluster's name and another cluster's UID: two clusters of one account " +
 					"have one name.",
@@ -116,7 +116,7 @@ func accountRules() []rule.Rule {
 		},
 		{
 			ID: WrongAccount, Title: "wrong account or region", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodes, fleet.SourceVMs},
+			Needs:       []snapshot.Source{snapshot.SourceNodes, snapshot.SourceVMs},
 			FindsUnread: true,
 			Doc: rule.Doc{
 				Means: "No VM that a Ready Node names exists in the account that kpo asks, and no VM there " +

@@ -15,7 +15,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // stuckAfter is how long after its end a pod that is being deleted still counts (IsStuckTerminating in Karpenter's
@@ -226,8 +226,8 @@ const (
 )
 
 // LeftOn is evidence of the pods that a drain still waits for.
-func LeftOn(w *rule.World, m fleet.Machine) []rule.Evidence {
-	if m.Node == nil || w.Why(fleet.SourcePods) != "" {
+func LeftOn(w *rule.World, m snapshot.Machine) []rule.Evidence {
+	if m.Node == nil || w.Why(snapshot.SourcePods) != "" {
 		return nil
 	}
 	var names []string

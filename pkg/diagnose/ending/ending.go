@@ -11,7 +11,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/draining"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 	goodbyePatience = 2 * time.Minute
 )
 
-func terminating(m fleet.Machine, cause, fix string) rule.Finding {
+func terminating(m snapshot.Machine, cause, fix string) rule.Finding {
 	since := m.Claim.DeletionTimestamp.Time
 	f := rule.Finding{
 		Subject: facts.ClaimRef(m, since), Confidence: rule.Certain, Cause: cause, Fix: fix,
@@ -38,7 +38,7 @@ func terminating(m fleet.Machine, cause, fix string) rule.Finding {
 	return f
 }
 
-func conditionText(m fleet.Machine, kind string) string {
+func conditionText(m snapshot.Machine, kind string) string {
 	condition := m.Condition(kind)
 	if condition.Status == "" {
 		return ""
@@ -53,15 +53,15 @@ func graceEnd(claim *karpv1.NodeClaim) (time.Time, bool) {
 }
 
 // drains returns the machines whose pods are still there.
-func drains(w *rule.World) []fleet.Machine {
-	return slices.DeleteFunc(w.In(fleet.PhaseTerminating), func(m fleet.Machine) bool {
-		return m.Node == nil || fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
+func drains(w *rule.World) []snapshot.Machine {
+	return slices.DeleteFunc(w.In(snapshot.PhaseTerminating), func(m snapshot.Machine) bool {
+		return m.Node == nil || snapshot.IsTrue(m.Condition(karpv1.ConditionTypeDrained))
 	})
 }
 
 func volumesAttached(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseTerminating) {
+	for _, m := range w.In(snapshot.PhaseTerminating) {
 		detached := m.Condition(karpv1.ConditionTypeVolumesDetached)
 		if m.Node == nil || detached.Reason != "AwaitingVolumeDetachment" || w.Early(detached.LastTransitionTime.Time) {
 			continue
@@ -83,7 +83,7 @@ func volumesAttached(w *rule.World) rule.Verdict {
 
 func protected(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseTerminating) {
+	for _, m := range w.In(snapshot.PhaseTerminating) {
 		if m.VM != nil && m.VM.Protected && !m.VM.Gone() {
 			f := terminating(m, "somebody protected the VM from deletion", "take DeletionProtection off the VM: Karpenter deletes it then")
 			f.Evidence = append(f.Evidence, rule.Evidence{Source: "vm", Text: m.VM.ID + " has DeletionProtection"})
@@ -95,7 +95,7 @@ func protected(w *rule.World) rule.Verdict {
 
 func finalizerStays(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseTerminating) {
+	for _, m := range w.In(snapshot.PhaseTerminating) {
 		gone := m.VM == nil || m.VM.Gone()
 		if m.Claim.Status.ProviderID == "" || !gone || w.Early(m.Claim.DeletionTimestamp.Time) {
 			continue
@@ -111,7 +111,7 @@ func finalizerStays(w *rule.World) rule.Verdict {
 
 func pastGrace(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseTerminating) {
+	for _, m := range w.In(snapshot.PhaseTerminating) {
 		if end, ok := graceEnd(m.Claim); ok && !w.Early(end) {
 			f := terminating(m, "the termination grace period is over and the NodeClaim is still there", "read the events of NodeClaim and Node")
 			f.Deadline, f.Consequence = time.Time{}, ""
@@ -124,7 +124,7 @@ func pastGrace(w *rule.World) rule.Verdict {
 
 func neverDeleted(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseTerminating) {
+	for _, m := range w.In(snapshot.PhaseTerminating) {
 		if w.Early(m.Claim.DeletionTimestamp.Time) {
 			continue
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -30,7 +30,7 @@ func drainRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: Budget, Title: "drain blocked by a PodDisruptionBudget", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods, fleet.SourceBudgets},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods, snapshot.SourceBudgets},
 			Patience: budgetPatience,
 			Doc: rule.Doc{
 				Means: "A node drains for 2 minutes, and a PodDisruptionBudget with no disruption left covers " +
@@ -44,7 +44,7 @@ func drainRules() []rule.Rule {
 		},
 		{
 			ID: DoNotDisrupt, Title: "drain blocked by do-not-disrupt", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods},
 			Doc: rule.Doc{
 				Means: "A node drains, and a pod with karpenter.sh/do-not-disrupt is on it. A duration counts " +
 					"from the start of the pod.",
@@ -57,7 +57,7 @@ func drainRules() []rule.Rule {
 		},
 		{
 			ID: TwoBudgets, Title: "drain blocked by two PodDisruptionBudgets", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourcePods, fleet.SourceBudgets},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods, snapshot.SourceBudgets},
 			Doc: rule.Doc{
 				Means: "A node drains, and a pod on it has two PodDisruptionBudgets. The API server refuses to " +
 					"evict such a pod, whatever the budgets allow: the drain does not end by itself.",
@@ -76,7 +76,7 @@ func vmRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: VolumesAttached, Title: "volumes not detached", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceAttachments},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceAttachments},
 			Patience: detachPatience,
 			Doc: rule.Doc{
 				Means:   "The pods are gone, and their volumes are not detached for 2 minutes.",
@@ -88,7 +88,7 @@ func vmRules() []rule.Rule {
 		},
 		{
 			ID: Protected, Title: "VM protected from deletion", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceVMs},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceVMs},
 			Doc: rule.Doc{
 				Means:   "Somebody set DeletionProtection on a VM that should go.",
 				KnownBy: "ReadVms.",
@@ -99,7 +99,7 @@ func vmRules() []rule.Rule {
 		},
 		{
 			ID: FinalizerStays, Title: "VM gone, NodeClaim stays", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs},
 			Patience: goodbyePatience,
 			Doc: rule.Doc{
 				Means:   "The VM is gone and the NodeClaim is not.",
@@ -118,7 +118,7 @@ func endRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: PastGrace, Title: "past the grace period", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims},
 			ExplainedBy: []rule.ID{VolumesAttached, Protected, FinalizerStays},
 			Patience:    time.Minute,
 			Doc: rule.Doc{
@@ -131,7 +131,7 @@ func endRules() []rule.Rule {
 		},
 		{
 			ID: NeverDeleted, Title: "deletion does not end", Severity: rule.Warning,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims},
 			CatchAll: true,
 			Patience: drainPatience,
 			Doc: rule.Doc{

@@ -10,7 +10,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // LookBack is how old an event may be to be about now. A NodeClaim without capacity is deleted at once: its events stay.
@@ -24,7 +24,7 @@ const UnknownClusterID = "the controller's cluster ID is not known: neither its 
 const TaintUninitialized = "node.cloudprovider.kubernetes.io/uninitialized"
 
 // ClaimRef names the NodeClaim of a machine.
-func ClaimRef(m fleet.Machine, since time.Time) rule.Ref {
+func ClaimRef(m snapshot.Machine, since time.Time) rule.Ref {
 	ref := rule.Ref{Kind: "NodeClaim", Name: m.Claim.Name, Since: since.UTC()}
 	if m.VM != nil {
 		ref.VM = m.VM.ID
@@ -33,7 +33,7 @@ func ClaimRef(m fleet.Machine, since time.Time) rule.Ref {
 }
 
 // NodeRef names the Node of a machine.
-func NodeRef(m fleet.Machine, since time.Time) rule.Ref {
+func NodeRef(m snapshot.Machine, since time.Time) rule.Ref {
 	ref := rule.Ref{Kind: "Node", Name: m.Node.Name, Since: since.UTC()}
 	if m.VM != nil {
 		ref.VM = m.VM.ID
@@ -43,7 +43,7 @@ func NodeRef(m fleet.Machine, since time.Time) rule.Ref {
 
 // Event quotes an event.
 func Event(event corev1.Event) rule.Evidence {
-	return rule.Evidence{Source: "event", Text: Short(event.Reason + ": " + event.Message), At: fleet.Seen(event).UTC()}
+	return rule.Evidence{Source: "event", Text: Short(event.Reason + ": " + event.Message), At: snapshot.Seen(event).UTC()}
 }
 
 // Ready quotes the condition Ready of a Node.
@@ -53,7 +53,7 @@ func Ready(ready corev1.NodeCondition) rule.Evidence {
 }
 
 // VM quotes what the VM and its console show about a node that is not Ready.
-func VM(w *rule.World, m fleet.Machine) []rule.Evidence {
+func VM(w *rule.World, m snapshot.Machine) []rule.Evidence {
 	if m.VM == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -25,7 +25,7 @@ func isCNI(message string) bool {
 	return strings.Contains(lower, "networkpluginnotready") || strings.Contains(lower, "cni ") || strings.Contains(lower, "network plugin")
 }
 
-func initializing(m fleet.Machine, cause, fix string) rule.Finding {
+func initializing(m snapshot.Machine, cause, fix string) rule.Finding {
 	initialized := m.Condition("Initialized")
 	since := initStart(m)
 	f := rule.Finding{
@@ -40,7 +40,7 @@ func initializing(m fleet.Machine, cause, fix string) rule.Finding {
 }
 
 // initStart is when a machine began to wait for its initialisation: it registered, or came back from a reboot.
-func initStart(m fleet.Machine) time.Time {
+func initStart(m snapshot.Machine) time.Time {
 	registered, rebooted := m.Condition("Registered").LastTransitionTime, m.Condition(karpv1.ConditionTypeRebooting)
 	if rebooted.Status == "False" && rebooted.LastTransitionTime.After(registered.Time) {
 		return rebooted.LastTransitionTime.Time
@@ -51,7 +51,7 @@ func initStart(m fleet.Machine) time.Time {
 func initReason(reason, cause, fix string) func(*rule.World) rule.Verdict {
 	return func(w *rule.World) rule.Verdict {
 		var out rule.Verdict
-		for _, m := range w.In(fleet.PhaseInitializing) {
+		for _, m := range w.In(snapshot.PhaseInitializing) {
 			if m.Condition("Initialized").Reason == reason && !w.Early(initStart(m)) {
 				out.Findings = append(out.Findings, initializing(m, cause, fix))
 			}
@@ -63,8 +63,8 @@ func initReason(reason, cause, fix string) func(*rule.World) rule.Verdict {
 func notReady(fits func(string) bool, cause, fix string) func(*rule.World) rule.Verdict {
 	return func(w *rule.World) rule.Verdict {
 		var out rule.Verdict
-		for _, m := range w.In(fleet.PhaseInitializing) {
-			ready := fleet.Ready(m.Node)
+		for _, m := range w.In(snapshot.PhaseInitializing) {
+			ready := snapshot.Ready(m.Node)
 			if m.Node == nil || ready.Status == corev1.ConditionTrue || w.Early(initStart(m)) || !fits(ready.Message) {
 				continue
 			}
@@ -96,7 +96,7 @@ func uninitialized(w *rule.World) rule.Verdict {
 // neverInitialized is the third of the guide's stories, where no other check knows why.
 func neverInitialized(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseInitializing) {
+	for _, m := range w.In(snapshot.PhaseInitializing) {
 		if !w.Early(initStart(m)) {
 			f := initializing(m, "the node is registered and does not become initialised", "read the condition Initialized of the NodeClaim")
 			f.Confidence = rule.Possible

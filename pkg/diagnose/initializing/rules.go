@@ -6,7 +6,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/running"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -29,7 +29,7 @@ func networkRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NoNetworkPlugin, Title: "network plugin not ready", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			Patience: initPatience,
 			Doc: rule.Doc{
 				Means:   "The node is registered, and its network plugin is not ready.",
@@ -44,7 +44,7 @@ func networkRules() []rule.Rule {
 		},
 		{
 			ID: StartupTaint, Title: "startup taint stays", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			Patience: startupPatience,
 			Doc: rule.Doc{
 				Means:   "A startup taint of the NodePool is still there after 5 minutes.",
@@ -59,7 +59,7 @@ func networkRules() []rule.Rule {
 		},
 		{
 			ID: Uninitialized, Title: "node not initialised by the CCM", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{tags.CCMTagsMissing, clusterwide.OtherClusterID, clusterwide.CCMDown},
 			Patience:    initPatience,
 			Doc: rule.Doc{
@@ -78,7 +78,7 @@ func nodeRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NoResource, Title: "resource never registered", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			Patience: startupPatience,
 			Doc: rule.Doc{
 				Means:   "A resource that pods asked for, such as a GPU, never appeared on the node.",
@@ -93,7 +93,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: NotReady, Title: "new node not Ready", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{NoNetworkPlugin, Uninitialized, running.VMGone, running.VMStopped},
 			Patience:    initPatience,
 			Doc: rule.Doc{
@@ -109,7 +109,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: NeverInitialized, Title: "never initialised", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{
 				running.VMGone, running.VMStopped, tags.CCMTagsMissing, clusterwide.OtherClusterID, clusterwide.CCMDown,
 			},

@@ -13,7 +13,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // launchTTL is after how long Karpenter deletes a NodeClaim that is not launched.
@@ -104,7 +104,7 @@ func quotaReached(w *rule.World) rule.Verdict {
 	return out
 }
 
-func fullQuotas(quotas []fleet.Quota) []string {
+func fullQuotas(quotas []snapshot.Quota) []string {
 	var out []string
 	for _, quota := range quotas {
 		if quota.Max > 0 && quota.Used >= quota.Max {
@@ -119,7 +119,7 @@ func fullQuotas(quotas []fleet.Quota) []string {
 func launchReason(reason, cause, fix string) func(*rule.World) rule.Verdict {
 	return func(w *rule.World) rule.Verdict {
 		var out rule.Verdict
-		for _, m := range w.In(fleet.PhaseLaunching) {
+		for _, m := range w.In(snapshot.PhaseLaunching) {
 			if launched := m.Condition(karpv1.ConditionTypeLaunched); launched.Reason == reason {
 				out.Findings = append(out.Findings, launchFinding(m, cause, fix))
 			}
@@ -138,7 +138,7 @@ func throttled(w *rule.World) rule.Verdict {
 	return rule.Verdict{Findings: slices.Concat(slow.Findings, down.Findings, unpriced.Findings)}
 }
 
-func launchFinding(m fleet.Machine, cause, fix string) rule.Finding {
+func launchFinding(m snapshot.Machine, cause, fix string) rule.Finding {
 	launched := m.Condition(karpv1.ConditionTypeLaunched)
 	text := fmt.Sprintf("Launched=%s %s: %s", launched.Status, launched.Reason, launched.Message)
 	if launched.Status == "" {
@@ -183,7 +183,7 @@ func conditionSince(pool *karpv1.NodePool, kind string) time.Time {
 // stuckLaunches finds launches that no controller works on, and those whose trouble has no rule of its own.
 func stuckLaunches(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseLaunching) {
+	for _, m := range w.In(snapshot.PhaseLaunching) {
 		if w.Early(m.Claim.CreationTimestamp.Time) {
 			continue
 		}

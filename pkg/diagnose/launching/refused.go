@@ -8,7 +8,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // eventRule is a check that one kind of event decides.
@@ -45,14 +45,14 @@ func eventFindings(w *rule.World, of eventRule) rule.Verdict {
 			continue
 		}
 		subject := poolOf(w, event.InvolvedObject.Name)
-		if w.LaunchedSince(subject.Name, fleet.Seen(event)) {
+		if w.LaunchedSince(subject.Name, snapshot.Seen(event)) {
 			continue
 		}
 		f := bySubject[subject]
 		if f == nil {
 			f = &rule.Finding{Confidence: rule.Certain, Cause: of.cause, Next: of.next, Fix: of.fix}
 			f.Subject = subject
-			f.Subject.Since = fleet.Seen(event).UTC()
+			f.Subject.Since = snapshot.Seen(event).UTC()
 			bySubject[subject] = f
 			order = append(order, subject)
 		}

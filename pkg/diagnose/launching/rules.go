@@ -6,7 +6,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -33,7 +33,7 @@ func classRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NodeClassNotReady, Title: "NodeClass not ready", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClasses},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClasses},
 			ExplainedBy: []rule.ID{ImageNotUsable},
 			Doc: rule.Doc{
 				Means:   "An OutscaleNodeClass has the condition Ready=False, so that nothing is launched from it.",
@@ -45,7 +45,7 @@ func classRules() []rule.Rule {
 		},
 		{
 			ID: ImageNotUsable, Title: "image not usable", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClasses},
+			Needs: []snapshot.Source{snapshot.SourceNodeClasses},
 			Doc: rule.Doc{
 				Means:   "The OMI of a NodeClass cannot be used.",
 				KnownBy: "Condition ImageReady of the NodeClass is False.",
@@ -56,7 +56,7 @@ func classRules() []rule.Rule {
 		},
 		{
 			ID: NoNodeClass, Title: "NodePool without NodeClass", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodePools, fleet.SourceNodeClasses},
+			Needs: []snapshot.Source{snapshot.SourceNodePools, snapshot.SourceNodeClasses},
 			Doc: rule.Doc{
 				Means:   "A NodePool names an OutscaleNodeClass that does not exist.",
 				KnownBy: "nodeClassRef of the NodePool, and the list of OutscaleNodeClasses.",
@@ -73,7 +73,7 @@ func refusalRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NoCapacity, Title: "no capacity", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceEvents},
+			Needs: []snapshot.Source{snapshot.SourceEvents},
 			Doc: rule.Doc{
 				Means: "Outscale had no room (error 10001) for any VM type and subregion that the NodePool allows.",
 				KnownBy: "Events InsufficientCapacityError of NodeClaims of the last 15 minutes, with no launch " +
@@ -86,7 +86,7 @@ func refusalRules() []rule.Rule {
 		},
 		{
 			ID: QuotaReached, Title: "quota reached", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceEvents, fleet.SourceQuotas},
+			Needs: []snapshot.Source{snapshot.SourceEvents, snapshot.SourceQuotas},
 			Doc: rule.Doc{
 				Means: "A quota of the account (VMs, cores, memory) is reached or used up.",
 				KnownBy: "Events QuotaExceeded while something waits for a launch, and ReadQuotas. A limit of 0 " +
@@ -98,7 +98,7 @@ func refusalRules() []rule.Rule {
 		},
 		{
 			ID: SubnetFull, Title: "subnet full", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceEvents},
+			Needs: []snapshot.Source{snapshot.SourceEvents},
 			Doc: rule.Doc{
 				Means:   "A subnet of the NodeClass has no free address.",
 				KnownBy: "Events SubnetFull of the last 15 minutes, with no launch after them.",
@@ -112,7 +112,7 @@ func refusalRules() []rule.Rule {
 		},
 		{
 			ID: LaunchRefused, Title: "launch refused", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceEvents},
+			Needs:       []snapshot.Source{snapshot.SourceEvents},
 			ExplainedBy: []rule.ID{NodeClassNotReady},
 			Doc: rule.Doc{
 				Means:   "Outscale refuses the request itself: a value that it does not take.",
@@ -133,7 +133,7 @@ func accessRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: AccessRefused, Title: "API access refused", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims},
 			Doc: rule.Doc{
 				Means: "Outscale refuses the access key of the controller. After four bad signatures the " +
 					"account is locked, so that the controller stops asking.",
@@ -149,7 +149,7 @@ func accessRules() []rule.Rule {
 		},
 		{
 			ID: APIUnavailable, Title: "API throttled or unavailable", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims},
 			Doc: rule.Doc{
 				Means:   "Outscale throttles the account, or does not answer.",
 				KnownBy: "Condition Launched has the reason APIThrottled, APIUnavailable or PricesUnavailable.",
@@ -161,7 +161,7 @@ func accessRules() []rule.Rule {
 		},
 		{
 			ID: NotLaunched, Title: "launch does not happen", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims},
 			ExplainedBy: []rule.ID{clusterwide.ControllerDown},
 			CatchAll:    true,
 			Patience:    time.Minute,

@@ -10,7 +10,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/launching"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/pools"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -29,7 +29,7 @@ func podRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: NoNode, Title: "no node for pods", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims, fleet.SourceNodePools, fleet.SourceEvents},
+			Needs: []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims, snapshot.SourceNodePools, snapshot.SourceEvents},
 			ExplainedBy: []rule.ID{
 				launching.NodeClassNotReady, launching.NoCapacity, launching.QuotaReached, launching.ImageNotUsable,
 				launching.SubnetFull, launching.LaunchRefused, pools.AtLimit, clusterwide.ControllerDown,
@@ -46,7 +46,7 @@ func podRules() []rule.Rule {
 		},
 		{
 			ID: Pending, Title: "pods pending", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims, fleet.SourceNodePools},
+			Needs: []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims, snapshot.SourceNodePools},
 			ExplainedBy: rule.IDs(
 				clusterwide.Rules(), launching.Rules(), pools.Rules(), booting.Rules(), initializing.Rules(),
 			),

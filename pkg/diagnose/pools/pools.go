@@ -11,7 +11,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 func poolFinding(pool *karpv1.NodePool, cause, fix string, evidence ...rule.Evidence) rule.Finding {
@@ -113,7 +113,7 @@ func poolsWithoutTypes(w *rule.World) rule.Verdict {
 		pool := &w.NodePools[i]
 		events := w.EventsOf("NodePool", pool.Name, "NoCompatibleInstanceTypes")
 		events = slices.DeleteFunc(events, func(e corev1.Event) bool {
-			return w.Since(fleet.Seen(e)) > facts.LookBack || w.LaunchedSince(pool.Name, fleet.Seen(e))
+			return w.Since(snapshot.Seen(e)) > facts.LookBack || w.LaunchedSince(pool.Name, snapshot.Seen(e))
 		})
 		if len(events) == 0 || !w.Wanting() {
 			continue
@@ -122,7 +122,7 @@ func poolsWithoutTypes(w *rule.World) rule.Verdict {
 		f := poolFinding(pool, "the requirements of the NodePool leave no VM type that can be had",
 			"compare them with kubectl kpo types: a type without capacity or quota is left out for some minutes",
 			facts.Event(last))
-		f.Next, f.Subject.Since = "kubectl kpo types", fleet.Seen(events[0]).UTC()
+		f.Next, f.Subject.Since = "kubectl kpo types", snapshot.Seen(events[0]).UTC()
 		if pods := w.Pending(); len(pods) > 0 {
 			f.Evidence = append(f.Evidence, rule.Evidence{Source: "pods", Text: pendingText(pods)})
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/launching"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -27,7 +27,7 @@ func poolRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: AtLimit, Title: "NodePool at its limit", Severity: rule.Error,
-			Needs:    []fleet.Source{fleet.SourceNodePools, fleet.SourcePods, fleet.SourceEvents, fleet.SourceNodeClaims},
+			Needs:    []snapshot.Source{snapshot.SourceNodePools, snapshot.SourcePods, snapshot.SourceEvents, snapshot.SourceNodeClaims},
 			Patience: time.Minute,
 			Doc: rule.Doc{
 				Means:   "A NodePool has reached its limit, and pods are pending.",
@@ -39,7 +39,7 @@ func poolRules() []rule.Rule {
 		},
 		{
 			ID: NotReady, Title: "NodePool not Ready", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodePools},
+			Needs:       []snapshot.Source{snapshot.SourceNodePools},
 			ExplainedBy: []rule.ID{launching.NodeClassNotReady, launching.ImageNotUsable, launching.NoNodeClass},
 			Doc: rule.Doc{
 				Means:   "A NodePool has the condition Ready=False: Karpenter launches nothing from it.",
@@ -51,7 +51,7 @@ func poolRules() []rule.Rule {
 		},
 		{
 			ID: NoType, Title: "no VM type fits the NodePool", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodePools, fleet.SourcePods, fleet.SourceEvents, fleet.SourceNodeClaims},
+			Needs: []snapshot.Source{snapshot.SourceNodePools, snapshot.SourcePods, snapshot.SourceEvents, snapshot.SourceNodeClaims},
 			ExplainedBy: []rule.ID{
 				AtLimit, NotReady, launching.NodeClassNotReady, launching.NoCapacity, launching.QuotaReached,
 				launching.ImageNotUsable, launching.NoNodeClass,
@@ -69,7 +69,7 @@ func poolRules() []rule.Rule {
 		},
 		{
 			ID: NoPool, Title: "no NodePool", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodePools},
+			Needs: []snapshot.Source{snapshot.SourceNodePools},
 			Doc: rule.Doc{
 				Means:   "The cluster has no NodePool: Karpenter launches nothing.",
 				KnownBy: "The NodePools.",

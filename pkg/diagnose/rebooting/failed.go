@@ -10,7 +10,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // rebootFailed finds reboots that failed. Core deletes the NodeClaim then, at once: mostly its events are all that is left.
@@ -23,10 +23,10 @@ func rebootFailed(w *rule.World) rule.Verdict {
 		}
 		rebooting := m.Condition(karpv1.ConditionTypeRebooting)
 		events := slices.DeleteFunc(w.EventsOf("NodeClaim", m.Claim.Name, reasons...), func(e corev1.Event) bool {
-			return fleet.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
+			return snapshot.Seen(e).Before(rebooting.LastTransitionTime.Time) // of an earlier reboot
 		})
 		stays := rebooting.Status == "False" && rebooting.Reason == karpv1.RebootReasonFailed
-		if !stays && (m.Phase() != fleet.PhaseTerminating || len(events) == 0) {
+		if !stays && (m.Phase() != snapshot.PhaseTerminating || len(events) == 0) {
 			continue
 		}
 		f := failedReboot(facts.ClaimRef(m, rebooting.LastTransitionTime.Time), rebooting.Message, events)
@@ -66,7 +66,7 @@ func failedReboot(subject rule.Ref, message string, events []corev1.Event) rule.
 	texts := []string{message}
 	for _, event := range events {
 		f.Evidence = append(f.Evidence, facts.Event(event))
-		f.Subject.Since = fleet.Seen(event).UTC()
+		f.Subject.Since = snapshot.Seen(event).UTC()
 		texts = append(texts, event.Reason, event.Message)
 	}
 	if len(events) == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/draining"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 )
 
 // rebooting is a finding about a reboot that is under way.
-func rebooting(m fleet.Machine, since time.Time, cause string) rule.Finding {
+func rebooting(m snapshot.Machine, since time.Time, cause string) rule.Finding {
 	condition := m.Condition(karpv1.ConditionTypeRebooting)
 	return rule.Finding{
 		Subject: facts.ClaimRef(m, since), Confidence: rule.Certain, Cause: cause,
@@ -34,7 +34,7 @@ func rebooting(m fleet.Machine, since time.Time, cause string) rule.Finding {
 // rebootNotIssued finds reboots that wait for their drain, or for Outscale to take the call.
 func rebootNotIssued(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRebooting) {
+	for _, m := range w.In(snapshot.PhaseRebooting) {
 		condition := m.Condition(karpv1.ConditionTypeRebooting)
 		requested := condition.LastTransitionTime.Time
 		if condition.Reason != karpv1.RebootReasonRequested || w.Early(requested) {
@@ -57,7 +57,7 @@ func rebootNotIssued(w *rule.World) rule.Verdict {
 }
 
 // callPending says why the call is not made. When core gives up is known to its process only.
-func callPending(w *rule.World, f *rule.Finding, m fleet.Machine) {
+func callPending(w *rule.World, f *rule.Finding, m snapshot.Machine) {
 	f.Cause = "the node is drained, and Outscale has not taken the call RebootVms"
 	f.Fix = "read the controller's log: it has each answer. Karpenter gives up 5 minutes after its first call, and replaces the node"
 	f.Next = facts.ReadController(w)
@@ -69,10 +69,10 @@ func callPending(w *rule.World, f *rule.Finding, m fleet.Machine) {
 }
 
 // drainPending says what keeps the pods on the node, and when Karpenter stops waiting for them.
-func drainPending(w *rule.World, f *rule.Finding, m fleet.Machine, requested time.Time) {
+func drainPending(w *rule.World, f *rule.Finding, m snapshot.Machine, requested time.Time) {
 	f.Next = "kubectl describe node " + m.Node.Name
 	f.Cause, f.Fix = "the drain before the reboot does not end", "read the events of the Node: FailedDraining names the pod"
-	for _, source := range []fleet.Source{fleet.SourcePods, fleet.SourceBudgets} {
+	for _, source := range []snapshot.Source{snapshot.SourcePods, snapshot.SourceBudgets} {
 		if why := w.Why(source); why != "" {
 			f.Evidence = append(f.Evidence, rule.Evidence{Source: "unread", Text: facts.Short(why)})
 		}
@@ -107,7 +107,7 @@ func drainPending(w *rule.World, f *rule.Finding, m fleet.Machine, requested tim
 // rebootEndless finds machines that Outscale rebooted and that are not back.
 func rebootEndless(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRebooting) {
+	for _, m := range w.In(snapshot.PhaseRebooting) {
 		issued, known := m.RebootIssuedAt()
 		if call, sent := m.LastRebootCall(); !known && sent {
 			issued = call.SentAt
@@ -125,7 +125,7 @@ func rebootEndless(w *rule.World) rule.Verdict {
 		case m.Node.Status.NodeInfo.BootID == before:
 			f.Cause = "Outscale took the reboot, and the machine has not booted since"
 		default:
-			ready := fleet.Ready(m.Node)
+			ready := snapshot.Ready(m.Node)
 			f.Cause = "the machine has booted, and its Node is not Ready"
 			f.Evidence = append(f.Evidence, facts.Ready(ready))
 		}

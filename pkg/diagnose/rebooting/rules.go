@@ -5,7 +5,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/running"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -25,7 +25,7 @@ func rebootRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: Failed, Title: "reboot failed", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceEvents},
 			Doc: rule.Doc{
 				Means: "A reboot by node repair failed. Karpenter replaces the node, except where the request " +
 					"itself was not valid.",
@@ -39,7 +39,7 @@ func rebootRules() []rule.Rule {
 		},
 		{
 			ID: NotIssued, Title: "reboot not issued", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{running.VMGone, running.VMStopped, clusterwide.ControllerDown},
 			Patience:    rebootPatience,
 			Doc: rule.Doc{
@@ -54,7 +54,7 @@ func rebootRules() []rule.Rule {
 		},
 		{
 			ID: Endless, Title: "reboot does not end", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{running.VMGone, running.VMStopped, clusterwide.ControllerDown},
 			Patience:    rebootPatience,
 			Doc: rule.Doc{

@@ -5,7 +5,7 @@ import (
 
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Concerns reports whether one of the names is that of the subject. The cluster and the account concern every machine.
@@ -15,7 +15,7 @@ func (r Ref) Concerns(names []string) bool {
 }
 
 // PartsOf returns what a machine consists of, and what it is made from.
-func PartsOf(m fleet.Machine) []Ref {
+func PartsOf(m snapshot.Machine) []Ref {
 	var out []Ref
 	if m.Claim != nil {
 		pool := m.Claim.Labels[karpv1.NodePoolLabelKey]

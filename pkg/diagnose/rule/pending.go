@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // sayAgain is how often Karpenter says of a pod that it cannot place it: every 5 minutes
@@ -49,11 +49,11 @@ func (w *World) Said(pod string) (corev1.Event, bool) {
 	_, name, _ := strings.Cut(pod, "/")
 	events := w.EventsOf("Pod", name, "FailedScheduling")
 	for _, event := range slices.Backward(events) {
-		if event.InvolvedObject.Namespace+"/"+name != pod || w.Since(fleet.Seen(event)) > sayAgain {
+		if event.InvolvedObject.Namespace+"/"+name != pod || w.Since(snapshot.Seen(event)) > sayAgain {
 			continue
 		}
-		return event, !slices.ContainsFunc(w.Starting(), func(m fleet.Machine) bool {
-			return m.CreatedAt().After(fleet.Seen(event))
+		return event, !slices.ContainsFunc(w.Starting(), func(m snapshot.Machine) bool {
+			return m.CreatedAt().After(snapshot.Seen(event))
 		})
 	}
 	return corev1.Event{}, false
@@ -79,13 +79,13 @@ func (*World) NamesPool(event corev1.Event, pool string) bool {
 
 // Wanting reports whether anything waits for a launch, as far as was read: a refusal that nothing waits on is over.
 func (w *World) Wanting() bool {
-	for _, source := range []fleet.Source{fleet.SourcePods, fleet.SourceNodeClaims} {
+	for _, source := range []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims} {
 		if w.Why(source) != "" {
 			return true
 		}
 	}
-	return len(w.Pending()) > 0 || slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
-		return m.Phase() == fleet.PhaseLaunching || m.Claim != nil && fleet.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
+	return len(w.Pending()) > 0 || slices.ContainsFunc(w.machines, func(m snapshot.Machine) bool {
+		return m.Phase() == snapshot.PhaseLaunching || m.Claim != nil && snapshot.IsTrue(m.Condition(karpv1.ConditionTypeDrifted))
 	})
 }
 

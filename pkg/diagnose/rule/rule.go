@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // ID names a rule. It is never reused and never renumbered.
@@ -37,7 +37,7 @@ type Rule struct {
 	Title    string
 	Severity Severity
 	// Needs are the sources without which nothing is known: the rule is then not applied, and not passed.
-	Needs []fleet.Source
+	Needs []snapshot.Source
 	// FindsUnread says that the rule may find why one of its sources was not read: what it finds counts all the same.
 	FindsUnread bool
 	// ExplainedBy are the rules whose finding about the same thing makes one of this rule superfluous.

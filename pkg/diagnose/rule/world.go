@@ -10,18 +10,18 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // World is a Snapshot with what all rules look up in it.
 type World struct {
-	*fleet.Snapshot
-	machines []fleet.Machine
+	*snapshot.Snapshot
+	machines []snapshot.Machine
 	classes  map[string]*v1alpha1.OutscaleNodeClass
 	events   map[string][]corev1.Event
 	boots    map[string]bootlog.Report
 	// machineOf finds the machine of a thing by kind and name.
-	machineOf map[string]fleet.Machine
+	machineOf map[string]snapshot.Machine
 	// wanted are the tags of machines that were asked for: making them hashes a NodeClass, and several rules compare them.
 	wanted map[string]map[string]string
 	hashes map[string]string // of the NodeClasses, by name
@@ -30,10 +30,10 @@ type World struct {
 }
 
 // NewWorld makes the World of a Snapshot.
-func NewWorld(s *fleet.Snapshot) *World {
+func NewWorld(s *snapshot.Snapshot) *World {
 	w := &World{
 		Snapshot: s, machines: s.Machines(), classes: map[string]*v1alpha1.OutscaleNodeClass{},
-		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]fleet.Machine{},
+		events: map[string][]corev1.Event{}, boots: map[string]bootlog.Report{}, machineOf: map[string]snapshot.Machine{},
 		wanted: map[string]map[string]string{}, hashes: map[string]string{},
 	}
 	for i := range s.NodeClasses {
@@ -58,7 +58,7 @@ func NewWorld(s *fleet.Snapshot) *World {
 	}
 	for _, events := range w.events {
 		slices.SortFunc(events, func(a, b corev1.Event) int {
-			return cmp.Or(fleet.Seen(a).Compare(fleet.Seen(b)), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(snapshot.Seen(a).Compare(snapshot.Seen(b)), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	if len(s.Consoles) > 0 {
@@ -71,10 +71,10 @@ func NewWorld(s *fleet.Snapshot) *World {
 }
 
 // Machines returns the machines of the Snapshot, joined once.
-func (w *World) Machines() []fleet.Machine { return w.machines }
+func (w *World) Machines() []snapshot.Machine { return w.machines }
 
 // Machine returns the machine of a thing.
-func (w *World) Machine(kind, name string) (fleet.Machine, bool) {
+func (w *World) Machine(kind, name string) (snapshot.Machine, bool) {
 	m, ok := w.machineOf[kind+"/"+name]
 	return m, ok
 }
@@ -106,14 +106,14 @@ func (w *World) EventsOf(kind, name string, reasons ...string) []corev1.Event {
 func (w *World) Recent(kind string, within time.Duration, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, event := range w.Events {
-		late := w.TakenAt.Sub(fleet.Seen(event)) > within
+		late := w.TakenAt.Sub(snapshot.Seen(event)) > within
 		if event.InvolvedObject.Kind == kind && slices.Contains(reasons, event.Reason) && !late {
 			out = append(out, event)
 		}
 	}
 	slices.SortFunc(out, func(a, b corev1.Event) int {
 		return cmp.Or(
-			fleet.Seen(a).Compare(fleet.Seen(b)),
+			snapshot.Seen(a).Compare(snapshot.Seen(b)),
 			cmp.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name),
 			cmp.Compare(a.Name, b.Name),
 		)
@@ -133,27 +133,27 @@ func (w *World) Since(t time.Time) time.Duration {
 func (w *World) Early(began time.Time) bool { return w.Since(began) < w.patience }
 
 // In returns the machines of a phase.
-func (w *World) In(phase fleet.Phase) []fleet.Machine {
-	return slices.DeleteFunc(slices.Clone(w.machines), func(m fleet.Machine) bool { return m.Phase() != phase })
+func (w *World) In(phase snapshot.Phase) []snapshot.Machine {
+	return slices.DeleteFunc(slices.Clone(w.machines), func(m snapshot.Machine) bool { return m.Phase() != phase })
 }
 
 // Booting returns the machines with a VM whose kubelet has not registered as it must.
-func (w *World) Booting() []fleet.Machine {
-	return slices.DeleteFunc(w.In(fleet.PhaseRegistering), func(m fleet.Machine) bool {
-		return m.Node != nil && fleet.Ready(m.Node).Status == corev1.ConditionTrue
+func (w *World) Booting() []snapshot.Machine {
+	return slices.DeleteFunc(w.In(snapshot.PhaseRegistering), func(m snapshot.Machine) bool {
+		return m.Node != nil && snapshot.Ready(m.Node).Status == corev1.ConditionTrue
 	})
 }
 
 // Starting returns the machines that are no nodes yet.
-func (w *World) Starting() []fleet.Machine {
-	return slices.Concat(w.In(fleet.PhaseLaunching), w.In(fleet.PhaseRegistering), w.In(fleet.PhaseInitializing))
+func (w *World) Starting() []snapshot.Machine {
+	return slices.Concat(w.In(snapshot.PhaseLaunching), w.In(snapshot.PhaseRegistering), w.In(snapshot.PhaseInitializing))
 }
 
 // LaunchedSince reports whether the pool got a VM after a refusal: then the refusal is over.
 func (w *World) LaunchedSince(pool string, refused time.Time) bool {
-	return slices.ContainsFunc(w.machines, func(m fleet.Machine) bool {
+	return slices.ContainsFunc(w.machines, func(m snapshot.Machine) bool {
 		launched := m.Condition(karpv1.ConditionTypeLaunched)
-		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && fleet.IsTrue(launched) &&
+		return m.Claim != nil && m.Claim.Labels[karpv1.NodePoolLabelKey] == pool && snapshot.IsTrue(launched) &&
 			launched.LastTransitionTime.After(refused)
 	})
 }

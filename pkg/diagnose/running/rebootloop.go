@@ -10,7 +10,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 // rebootsAgain finds machines that boot again and again while their Node is Ready in between.
 func rebootsAgain(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRunning) {
+	for _, m := range w.In(snapshot.PhaseRunning) {
 		if m.Node == nil {
 			continue
 		}
@@ -42,7 +42,7 @@ func rebootsAgain(w *rule.World) rule.Verdict {
 				"are not up after 70 minutes",
 		}
 		if len(boots) > 0 {
-			f.Subject.Since = fleet.Seen(boots[0]).UTC()
+			f.Subject.Since = snapshot.Seen(boots[0]).UTC()
 			f.Evidence = append(f.Evidence, rule.Evidence{
 				Source: "event", Text: fmt.Sprintf("Rebooted %d times since %s", len(boots), f.Subject.Since.Format("15:04Z")),
 			}, facts.Event(boots[len(boots)-1]))
@@ -60,21 +60,21 @@ func rebootsAgain(w *rule.World) rule.Verdict {
 }
 
 // rebootsOf returns the events of the boots of a Node, oldest first: none if there are few, or if they are over.
-func rebootsOf(w *rule.World, m fleet.Machine) []corev1.Event {
+func rebootsOf(w *rule.World, m snapshot.Machine) []corev1.Event {
 	seen := map[string]bool{}
 	events := slices.DeleteFunc(w.EventsOf("Node", m.Node.Name, "Rebooted"), func(e corev1.Event) bool {
 		again := seen[e.Message] // it has the boot ID
 		seen[e.Message] = true
-		return again || w.Since(fleet.Seen(e)) > rebootsWithin
+		return again || w.Since(snapshot.Seen(e)) > rebootsWithin
 	})
-	if len(events) <= rebootsAtMost || w.Since(fleet.Seen(events[len(events)-1])) > rebootsOver {
+	if len(events) <= rebootsAtMost || w.Since(snapshot.Seen(events[len(events)-1])) > rebootsOver {
 		return nil
 	}
 	return events
 }
 
 // lateServices returns what the console shows of services that are not up, where it was read.
-func lateServices(w *rule.World, m fleet.Machine) (bootlog.Finding, bool) {
+func lateServices(w *rule.World, m snapshot.Machine) (bootlog.Finding, bool) {
 	if m.VM == nil {
 		return bootlog.Finding{}, false
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -30,7 +30,7 @@ func kubeletRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: ServingCertificate, Title: "serving certificate not approved", Severity: rule.Warning,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceCSRs},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceCSRs},
 			Patience: time.Minute,
 			Doc: rule.Doc{
 				Means: "The kubelet of a node asked for its serving certificate, and does not get it: kubectl " +
@@ -44,7 +44,7 @@ func kubeletRules() []rule.Rule {
 		},
 		{
 			ID: NotReady, Title: "node not Ready", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{VMGone, Silent, VMStopped},
 			Patience:    notReadyPatience,
 			Doc: rule.Doc{
@@ -57,7 +57,7 @@ func kubeletRules() []rule.Rule {
 		},
 		{
 			ID: Silent, Title: "node silent", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes},
 			ExplainedBy: []rule.ID{VMGone, VMStopped},
 			Patience:    notReadyPatience,
 			Doc: rule.Doc{
@@ -73,7 +73,7 @@ func kubeletRules() []rule.Rule {
 		},
 		{
 			ID: RebootLoop, Title: "reboot loop", Severity: rule.Error,
-			Needs:       []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceEvents},
+			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceEvents},
 			ExplainedBy: []rule.ID{NotReady, VMGone, Silent, VMStopped},
 			Doc: rule.Doc{
 				Means: "A machine boots again and again. Its Node is Ready in between, so that pods come and " +
@@ -95,7 +95,7 @@ func nodeRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: VMGone, Title: "VM gone, Node still there", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs},
 			Doc: rule.Doc{
 				Means:   "The VM of a Node is gone, and Karpenter did not do it.",
 				KnownBy: "ReadVms, also by ID.",
@@ -107,7 +107,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: Smaller, Title: "node smaller than promised", Severity: rule.Warning,
-			Needs: []fleet.Source{fleet.SourceNodeClaims},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims},
 			Doc: rule.Doc{
 				Means:   "The node has less memory or CPU than its NodeClaim promised.",
 				KnownBy: "Condition ConsistentStateFound is False.",
@@ -118,7 +118,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: DriftBlocked, Title: "drifted and not replaced", Severity: rule.Warning,
-			Needs:    []fleet.Source{fleet.SourceNodeClaims, fleet.SourceEvents},
+			Needs:    []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceEvents},
 			Patience: 30 * time.Minute,
 			Doc: rule.Doc{
 				Means: "A node differs from its NodeClass or NodePool for 30 minutes, and something keeps " +
@@ -131,7 +131,7 @@ func nodeRules() []rule.Rule {
 		},
 		{
 			ID: VMStopped, Title: "VM stopped, Node still there", Severity: rule.Error,
-			Needs: []fleet.Source{fleet.SourceNodeClaims, fleet.SourceNodes, fleet.SourceVMs},
+			Needs: []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceVMs},
 			Doc: rule.Doc{
 				Means:   "The VM of a Node is stopped, and Karpenter did not do it.",
 				KnownBy: "ReadVms, also by ID.",

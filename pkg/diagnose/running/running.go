@@ -12,7 +12,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/certificates"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -21,8 +21,8 @@ const notReadyPatience = time.Minute
 
 func nodeNotReady(w *rule.World) rule.Verdict {
 	var out rule.Verdict
-	for _, m := range w.In(fleet.PhaseRunning) {
-		ready := fleet.Ready(m.Node)
+	for _, m := range w.In(snapshot.PhaseRunning) {
+		ready := snapshot.Ready(m.Node)
 		if m.Node == nil || ready.Status == corev1.ConditionTrue || w.Early(ready.LastTransitionTime.Time) {
 			continue
 		}
@@ -45,16 +45,16 @@ func notReadyCause(ready corev1.NodeCondition) string {
 }
 
 // joined are machines whose Node has registered, and that are not being deleted.
-func joined(w *rule.World) []fleet.Machine {
-	return slices.DeleteFunc(slices.Clone(w.Machines()), func(m fleet.Machine) bool {
-		phases := []fleet.Phase{fleet.PhaseInitializing, fleet.PhaseRunning, fleet.PhaseRebooting}
+func joined(w *rule.World) []snapshot.Machine {
+	return slices.DeleteFunc(slices.Clone(w.Machines()), func(m snapshot.Machine) bool {
+		phases := []snapshot.Phase{snapshot.PhaseInitializing, snapshot.PhaseRunning, snapshot.PhaseRebooting}
 		return m.Node == nil || m.Claim == nil || !slices.Contains(phases, m.Phase())
 	})
 }
 
 // silentSince is since when the Node is not Ready: the age of a Node says nothing about the end of its VM.
 func silentSince(node *corev1.Node) time.Time {
-	if ready := fleet.Ready(node); ready.Status != corev1.ConditionTrue {
+	if ready := snapshot.Ready(node); ready.Status != corev1.ConditionTrue {
 		return ready.LastTransitionTime.Time
 	}
 	return time.Time{}
@@ -85,7 +85,7 @@ func vmGone(w *rule.World) rule.Verdict {
 	return out
 }
 
-func stateReason(m fleet.Machine) []rule.Evidence {
+func stateReason(m snapshot.Machine) []rule.Evidence {
 	if m.VM == nil || m.VM.StateReason == "" {
 		return nil
 	}
@@ -111,8 +111,8 @@ func vmStopped(w *rule.World) rule.Verdict {
 
 // contradicted is vmGone's finding about a VM that Outscale does not know while its kubelet reports: one of the two is
 // wrong, and the Node follows within a minute if it is Outscale that is right.
-func contradicted(m fleet.Machine, f rule.Finding) rule.Finding {
-	ready := fleet.Ready(m.Node)
+func contradicted(m snapshot.Machine, f rule.Finding) rule.Finding {
+	ready := snapshot.Ready(m.Node)
 	if m.VM != nil || ready.Status != corev1.ConditionTrue {
 		return f
 	}
@@ -148,7 +148,7 @@ func inconsistent(w *rule.World) rule.Verdict {
 func blockedPool(w *rule.World, pool string, within time.Duration) []corev1.Event {
 	return slices.DeleteFunc(w.EventsOf("NodePool", pool, "DisruptionBlocked"), func(e corev1.Event) bool {
 		otherReason := strings.Contains(e.Message, "disruption reason") && !strings.Contains(e.Message, string(karpv1.DisruptionReasonDrifted))
-		return w.Since(fleet.Seen(e)) > within || otherReason
+		return w.Since(snapshot.Seen(e)) > within || otherReason
 	})
 }
 
@@ -157,14 +157,14 @@ func driftBlocked(w *rule.World) rule.Verdict {
 	for _, m := range w.Machines() {
 		drifted := m.Condition(karpv1.ConditionTypeDrifted)
 		// While it reboots, that is what keeps Karpenter from replacing the node.
-		if m.Claim == nil || !fleet.IsTrue(drifted) || m.Phase() == fleet.PhaseTerminating || m.Phase() == fleet.PhaseRebooting || w.Early(drifted.LastTransitionTime.Time) {
+		if m.Claim == nil || !snapshot.IsTrue(drifted) || m.Phase() == snapshot.PhaseTerminating || m.Phase() == snapshot.PhaseRebooting || w.Early(drifted.LastTransitionTime.Time) {
 			continue
 		}
 		blocked := w.EventsOf("NodeClaim", m.Claim.Name, "DisruptionBlocked")
 		if m.Node != nil {
 			blocked = append(blocked, w.EventsOf("Node", m.Node.Name, "DisruptionBlocked")...)
 		}
-		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.Since(fleet.Seen(e)) > facts.LookBack })
+		blocked = slices.DeleteFunc(blocked, func(e corev1.Event) bool { return w.Since(snapshot.Seen(e)) > facts.LookBack })
 		blocked = append(blocked, blockedPool(w, m.Claim.Labels[karpv1.NodePoolLabelKey], facts.LookBack)...)
 		if len(blocked) == 0 {
 			continue
@@ -182,7 +182,7 @@ func driftBlocked(w *rule.World) rule.Verdict {
 
 // afterStop says what becomes of a node whose VM is stopped: the interruption controller replaces it, unless it is told
 // not to.
-func afterStop(f *rule.Finding, m fleet.Machine) {
+func afterStop(f *rule.Finding, m snapshot.Machine) {
 	key := karpv1.DoNotRepairAnnotationKey
 	if m.Node.Annotations[key] == "true" || m.Claim.Annotations[key] == "true" {
 		f.Fix = key + " keeps the node as it is: start the VM in Outscale, or delete the NodeClaim and its " +

@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 const (
@@ -25,8 +25,8 @@ const (
 func nodeSilent(w *rule.World) rule.Verdict {
 	var out rule.Verdict
 	for _, m := range w.Machines() {
-		ready := fleet.Ready(m.Node)
-		if m.Phase() != fleet.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.Early(ready.LastTransitionTime.Time) {
+		ready := snapshot.Ready(m.Node)
+		if m.Phase() != snapshot.PhaseRunning || ready.Status != corev1.ConditionUnknown || w.Early(ready.LastTransitionTime.Time) {
 			continue
 		}
 		f := rule.Finding{
@@ -41,19 +41,19 @@ func nodeSilent(w *rule.World) rule.Verdict {
 }
 
 // repairs says whether node repair acts on a silent node, and when. What cannot be seen is not guessed.
-func repairs(w *rule.World, f *rule.Finding, m fleet.Machine, ready corev1.NodeCondition) {
+func repairs(w *rule.World, f *rule.Finding, m snapshot.Machine, ready corev1.NodeCondition) {
 	const silent = "the kubelet does not report; "
 	repair := w.Cluster.NodeRepair
 	switch {
-	case m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" && repair != fleet.RepairOff && repair != fleet.RepairLegacy:
+	case m.Node.Annotations[karpv1.DoNotRepairAnnotationKey] == "true" && repair != snapshot.RepairOff && repair != snapshot.RepairLegacy:
 		f.Cause = silent + "the annotation karpenter.sh/do-not-repair=true keeps Karpenter from repairing the node"
 		f.Next = "kubectl annotate node " + m.Node.Name + " karpenter.sh/do-not-repair-"
-	case repair == fleet.RepairOff:
+	case repair == snapshot.RepairOff:
 		f.Cause = silent + "node repair is off, so that Karpenter does nothing about it"
 		f.Fix = "reboot or delete the node by hand, or turn on the feature gate NodeRepair of the controller"
-	case repair == fleet.RepairLegacy:
+	case repair == snapshot.RepairLegacy:
 		f.Cause = silent + "legacy node repair is on: it replaces nodes, and reboots none"
-	case repair == fleet.RepairUnknown:
+	case repair == snapshot.RepairUnknown:
 		f.Cause = silent + "whether Karpenter repairs it is not visible: the controller's Deployment shows no value of the feature gate NodeRepair"
 		f.Fix = "look up the feature gate NodeRepair where the controller runs; " + f.Fix
 	default:
@@ -64,7 +64,7 @@ func repairs(w *rule.World, f *rule.Finding, m fleet.Machine, ready corev1.NodeC
 }
 
 // repairTime returns when node repair may act, and what it does then. It counts from the end of the last reboot at most.
-func repairTime(w *rule.World, m fleet.Machine, ready corev1.NodeCondition) (time.Time, string) {
+func repairTime(w *rule.World, m snapshot.Machine, ready corev1.NodeCondition) (time.Time, string) {
 	from := ready.LastTransitionTime.Time
 	if created := m.Node.CreationTimestamp.Time; created.After(from) {
 		from = created
@@ -80,10 +80,10 @@ func repairTime(w *rule.World, m fleet.Machine, ready corev1.NodeCondition) (tim
 }
 
 // repairBlocked adds what Karpenter itself says against the repair.
-func repairBlocked(w *rule.World, f *rule.Finding, m fleet.Machine) {
+func repairBlocked(w *rule.World, f *rule.Finding, m snapshot.Machine) {
 	events := w.EventsOf("Node", m.Node.Name, "NodeRepairBlocked", "DisruptionBlocked")
 	for _, event := range events {
-		if w.Since(fleet.Seen(event)) <= facts.LookBack && !fleet.Seen(event).Before(f.Subject.Since) {
+		if w.Since(snapshot.Seen(event)) <= facts.LookBack && !snapshot.Seen(event).Before(f.Subject.Since) {
 			f.Evidence = append(f.Evidence, facts.Event(event))
 			f.Cause = "the kubelet does not report; node repair is on, and something blocks it"
 			f.Fix = "the event names what blocks it: a budget, or too many unhealthy nodes of the NodePool"

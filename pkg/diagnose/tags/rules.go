@@ -3,7 +3,7 @@ package tags
 
 import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // Rules of the stage, in the order of their numbers.
@@ -23,8 +23,8 @@ func tagRules() []rule.Rule {
 	return []rule.Rule{
 		{
 			ID: OwnershipTagsMissing, Title: "ownership tags missing", Severity: rule.Error,
-			Needs: []fleet.Source{
-				fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames,
+			Needs: []snapshot.Source{
+				snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodeClasses, snapshot.SourceClusterUID, snapshot.SourceClusterNames,
 			},
 			Patience: Patience,
 			Doc: rule.Doc{
@@ -41,8 +41,8 @@ func tagRules() []rule.Rule {
 		},
 		{
 			ID: CCMTagsMissing, Title: "CCM tags missing", Severity: rule.Error,
-			Needs: []fleet.Source{
-				fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames,
+			Needs: []snapshot.Source{
+				snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodeClasses, snapshot.SourceClusterUID, snapshot.SourceClusterNames,
 			},
 			ExplainedBy: []rule.ID{OwnershipTagsMissing},
 			Patience:    Patience,
@@ -57,8 +57,8 @@ func tagRules() []rule.Rule {
 		},
 		{
 			ID: OtherTagsDiffer, Title: "other tags differ", Severity: rule.Warning,
-			Needs: []fleet.Source{
-				fleet.SourceVMs, fleet.SourceNodeClaims, fleet.SourceNodeClasses, fleet.SourceClusterUID, fleet.SourceClusterNames,
+			Needs: []snapshot.Source{
+				snapshot.SourceVMs, snapshot.SourceNodeClaims, snapshot.SourceNodeClasses, snapshot.SourceClusterUID, snapshot.SourceClusterNames,
 			},
 			ExplainedBy: []rule.ID{OwnershipTagsMissing, CCMTagsMissing},
 			Patience:    Patience,

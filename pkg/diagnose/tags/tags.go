@@ -9,7 +9,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/facts"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/fleet"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
@@ -34,7 +34,7 @@ type Report struct {
 }
 
 // Compare compares the tags of all machines that live.
-func Compare(s *fleet.Snapshot) Report {
+func Compare(s *snapshot.Snapshot) Report {
 	w := rule.NewWorld(s)
 	var out Report
 	for _, m := range w.Machines() {

@@ -32,17 +32,22 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 			return check(ctx)
 		}
 	}
+	scaleUp, storm := 2*time.Minute, newStorm(s, settings.options.Faults)
+	if storm != nil {
+		scaleUp = stormPatience
+	}
 	for _, phase := range []struct {
 		what     string
 		replicas int
 		within   time.Duration
 		check    func(context.Context) error
+		then     func() error
 		kpo      []string
 	}{
-		{"OutscaleNodeClass and NodePool ready", 0, time.Minute, ready(s), nil},
-		{"3 pods running", 3, 2 * time.Minute, s.PodsRun(3), nil},
-		{fmt.Sprintf("%d pods running", most), most, 2 * time.Minute, s.PodsRun(most), []string{"nodes", "timeline", "doctor"}},
-		{"everything gone", 0, 3 * time.Minute, s.NothingLeft, []string{"orphans", "doctor"}},
+		{"OutscaleNodeClass and NodePool ready", 0, time.Minute, ready(s), storm.begin, nil},
+		{"3 pods running", 3, scaleUp, s.PodsRun(3), nil, nil},
+		{fmt.Sprintf("%d pods running", most), most, scaleUp, s.PodsRun(most), func() error { return storm.end(ctx, t) }, []string{"nodes", "timeline", "doctor"}},
+		{"everything gone", 0, 3 * time.Minute, s.NothingLeft, nil, []string{"orphans", "doctor"}},
 	} {
 		t.say(time.Now(), "== %d replicas, waiting for: %s", phase.replicas, phase.what)
 		if err := s.Scale(ctx, phase.replicas); err != nil {
@@ -52,6 +57,11 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 			return explain(ctx, s, err)
 		}
 		t.say(time.Now(), "== %s", phase.what)
+		if phase.then != nil {
+			if err := phase.then(); err != nil {
+				return err
+			}
+		}
 		if err := ask(ctx, s, out, phase.kpo); err != nil {
 			return err
 		}
@@ -61,6 +71,9 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 		return err
 	}
 	summarize(out, t, s.ProviderCalls(), len(state.VMs))
+	if err := storm.sum(ctx, out, t); err != nil {
+		return err
+	}
 	if len(t.claims) == 0 && most > 0 {
 		return errors.New("pods ran, yet no NodeClaim was ever seen")
 	}

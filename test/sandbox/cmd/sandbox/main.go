@@ -67,13 +67,11 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	flags.Usage = func() {
 		fmt.Fprintln(usage, "usage: sandbox demo|stay [flags]\n\n  demo  scales a deployment up and down, tells what happens, and ends\n  stay  leaves the cluster running until Ctrl-C\n\nflags:")
 		flags.PrintDefaults()
-		fmt.Fprintln(usage, "\nscenarios:")
-		stories := sandbox.Scenarios()
-		for _, name := range slices.Sorted(maps.Keys(stories)) {
-			fmt.Fprintf(usage, "  %-14s %s\n", name, stories[name])
-		}
+		tell(usage, "scenarios", sandbox.Scenarios())
+		tell(usage, "sets of faults", sandbox.FaultSets())
 	}
 	flags.StringVar(&s.options.Scenario, "scenario", "default", "what is wrong in this world")
+	flags.StringVar(&s.options.Faults, "faults", "", "what goes wrong at Outscale while the demo scales up, and all the time in stay")
 	flags.IntVar(&s.replicas, "replicas", -1, "replicas of the example deployment (default: 12 at the height of the demo, 0 in stay)")
 	flags.DurationVar(&s.options.BootDelay, "boot-delay", 2*time.Second, "time from power on of a VM until Talos reads its user data")
 	flags.DurationVar(&s.options.ReadyDelay, "ready-delay", 500*time.Millisecond, "time from the creation of a Node until it is Ready (a real one takes some 25s)")
@@ -99,4 +97,12 @@ func parse(args []string, usage io.Writer) (settings, error) {
 		return s, fmt.Errorf("--ccm is on or off, not %q", *ccm)
 	}
 	return s, nil
+}
+
+// tell prints stories by their name.
+func tell(usage io.Writer, title string, stories map[string]string) {
+	fmt.Fprintf(usage, "\n%s:\n", title)
+	for _, name := range slices.Sorted(maps.Keys(stories)) {
+		fmt.Fprintf(usage, "  %-14s %s\n", name, stories[name])
+	}
 }

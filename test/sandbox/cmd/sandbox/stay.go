@@ -18,6 +18,9 @@ func stay(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 			return err
 		}
 	}
+	if err := s.StartFaults(); err != nil {
+		return err
+	}
 	fixture := s.Region.Fixture()
 	fmt.Fprintf(out, `
 The sandbox runs (scenario %s: %s). Paste into another terminal:
