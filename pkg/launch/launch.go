@@ -11,9 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/cloudprovider"
 
@@ -83,8 +81,10 @@ func (a *attempt) adopt(ctx context.Context) (vm.VM, error) {
 	case err != nil:
 		return vm.VM{}, createError(err)
 	}
-	log.FromContext(ctx).Info("adopted the VM of an earlier attempt", "NodeClaim", klog.KObj(a.claim),
-		"vm-id", found.ID, "instance-type", found.Type, "subregion", found.Subregion)
+	a.ledger.Record(ctx, ledger.Decision{
+		Reason: ledger.Adopted, Object: a.claim, Message: "adopted the VM of an earlier attempt",
+		VM: found.ID, Type: found.Type, Subregion: found.Subregion,
+	})
 	return found, nil
 }
 
