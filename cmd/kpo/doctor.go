@@ -10,6 +10,8 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -26,7 +28,7 @@ func newDoctor(a *app) *cobra.Command {
 			"  kubectl get nodeclaims -o name | xargs kubectl kpo doctor",
 		ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if failOn != string(diagnose.Error) && failOn != string(diagnose.Warning) {
+			if failOn != string(rule.Error) && failOn != string(rule.Warning) {
 				return usage(fmt.Errorf("--fail-on %q: want error or warning", failOn))
 			}
 			s, err := a.snapshot(cmd.Context())
@@ -37,16 +39,16 @@ func newDoctor(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := diagnose.Run(s, diagnose.Checks(), names...)
+			report := diagnose.Run(s, diagnose.Rules(), names...)
 			report.UnderWay = append(report.UnderWay, goneNotes(machines)...)
 			if err := a.printReport(o, s, report, machines); err != nil {
 				return err
 			}
-			return verdictOf(report, diagnose.Severity(failOn))
+			return verdictOf(report, rule.Severity(failOn))
 		},
 	}
 	o = addOutput(cmd, formatText, formatShort, formatWide)
-	cmd.Flags().StringVar(&failOn, "fail-on", string(diagnose.Error), "Exit with 1 from this severity on: error or warning.")
+	cmd.Flags().StringVar(&failOn, "fail-on", string(rule.Error), "Exit with 1 from this severity on: error or warning.")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return cmd
 }
@@ -97,7 +99,7 @@ func goneNotes(machines []snapshot.Machine) []diagnose.Note {
 	var out []diagnose.Note
 	for _, m := range machines {
 		if m.VM != nil && m.VM.Gone() && m.Claim == nil {
-			out = append(out, diagnose.Note{Text: "1 VM has ended", Subjects: []diagnose.Ref{{Kind: "VM", Name: m.VM.ID}}})
+			out = append(out, diagnose.Note{Text: "1 VM has ended", Subjects: []rule.Ref{{Kind: "VM", Name: m.VM.ID}}})
 		}
 	}
 	return out
@@ -148,12 +150,12 @@ func disruptionText(reason string) string {
 }
 
 // verdictOf turns a report into the exit code.
-func verdictOf(report diagnose.Report, failOn diagnose.Severity) error {
+func verdictOf(report diagnose.Report, failOn rule.Severity) error {
 	bad := slices.ContainsFunc(report.Problems, func(p diagnose.Problem) bool {
-		return p.Severity == diagnose.Error || failOn == diagnose.Warning
+		return p.Severity == rule.Error || failOn == rule.Warning
 	})
 	switch {
-	case report.WrongAccount():
+	case report.Has(clusterwide.WrongAccount):
 		return errBlind // whatever else is found, half of the sources are another cluster's
 	case bad:
 		return errFindings

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 )
 
@@ -24,48 +24,41 @@ func newExplain(a *app) *cobra.Command {
 		Example: "  kubectl kpo explain KPO207",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var out []string
-			for _, check := range checksByID() {
-				out = append(out, check.ID+"\t"+check.Title)
+			for _, r := range diagnose.Rules() {
+				out = append(out, string(r.ID)+"\t"+r.Title)
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			checks := checksByID()
+			rules := diagnose.Rules()
 			if len(args) == 0 {
-				for _, check := range checks {
-					fmt.Fprintf(a.streams.Out, "%s  %-7s  %s\n", check.ID, check.Severity, check.Title)
+				for _, r := range rules {
+					fmt.Fprintf(a.streams.Out, "%s  %-7s  %s\n", r.ID, r.Severity, r.Title)
 				}
 				return nil
 			}
-			return a.explain(checks, args[0])
+			return a.explain(rules, args[0])
 		},
 	}
 }
 
-// explain prints the page of one check.
-func (a *app) explain(checks []diagnose.Check, wanted string) error {
-	id := strings.ToUpper(wanted)
-	i := slices.IndexFunc(checks, func(c diagnose.Check) bool { return c.ID == id })
+// explain prints the page of one rule.
+func (a *app) explain(rules []rule.Rule, wanted string) error {
+	i := slices.IndexFunc(rules, func(r rule.Rule) bool { return string(r.ID) == strings.ToUpper(wanted) })
 	if i < 0 {
 		var ids []string
-		for _, check := range checks {
-			ids = append(ids, check.ID)
+		for _, r := range rules {
+			ids = append(ids, string(r.ID))
 		}
 		return usage(hint(fmt.Errorf("no check %q", wanted), didYouMean("kubectl kpo explain lists them", "", nearest(wanted, ids))))
 	}
-	fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", id, checks[i].Title, checks[i].Severity)
+	found := rules[i]
+	fmt.Fprintf(a.streams.Out, "%s  %s (%s)\n\n", found.ID, found.Title, found.Severity)
 	const label = len("fixed if  ")
 	width := a.theme(nil, nil).Width
-	for line := range strings.Lines(diagnose.Page(id)) {
+	for line := range strings.Lines(found.Doc.String()) {
 		head, text := line[:min(label, len(line))], line[min(label, len(line)):]
 		fmt.Fprintln(a.streams.Out, strings.TrimRight(head+render.Wrap(strings.TrimSpace(text), width, label), " \n"))
 	}
 	return nil
-}
-
-// checksByID is the order in which one looks a check up; the rules themselves run in that of a machine's life.
-func checksByID() []diagnose.Check {
-	checks := diagnose.Checks()
-	slices.SortFunc(checks, func(x, y diagnose.Check) int { return cmp.Compare(x.ID, y.ID) })
-	return checks
 }

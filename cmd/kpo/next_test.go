@@ -39,8 +39,8 @@ func kubectlVerbs() map[string]kubectlVerb {
 func suggested(t *testing.T) []diagnose.Problem {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "pkg", "diagnose", "testdata", "KPO*.json"))
-	if err != nil || len(files) < len(diagnose.Checks()) {
-		t.Fatalf("%d files for %d checks: %v", len(files), len(diagnose.Checks()), err)
+	if err != nil || len(files) < len(diagnose.Rules()) {
+		t.Fatalf("%d files for %d checks: %v", len(files), len(diagnose.Rules()), err)
 	}
 	var out []diagnose.Problem
 	for _, file := range files {
@@ -91,10 +91,10 @@ func TestEverySuggestedCommandExists(t *testing.T) {
 func TestEveryCommandOfKpoThatATextNamesExists(t *testing.T) {
 	texts := map[string]string{}
 	for _, p := range suggested(t) {
-		texts["the fix of "+p.Check] += p.Fix + "\n"
+		texts["the fix of "+string(p.Check)] += p.Fix + "\n"
 	}
-	for _, check := range diagnose.Checks() {
-		texts["the page of "+check.ID] = diagnose.Page(check.ID)
+	for _, check := range diagnose.Rules() {
+		texts["the page of "+string(check.ID)] = check.Doc.String()
 	}
 	command := regexp.MustCompile(`kubectl kpo ([a-z]+(?: (?:--grep [a-z]+|--?[a-z][-a-z=]*|[A-Z]+))*)`)
 	found := 0

@@ -105,9 +105,9 @@ func labelsOf(m snapshot.Machine) labels.Set {
 
 func machineRows(s *snapshot.Snapshot, machines []snapshot.Machine) []row {
 	notes := map[string][]string{}
-	for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
+	for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
 		for _, subject := range p.Subjects {
-			notes[subject.Kind+"/"+subject.Name] = append(notes[subject.Kind+"/"+subject.Name], p.Check+" "+p.Title)
+			notes[subject.Kind+"/"+subject.Name] = append(notes[subject.Kind+"/"+subject.Name], string(p.Check)+" "+p.Title)
 		}
 	}
 	why := disruptionsOf(s)

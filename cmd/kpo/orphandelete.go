@@ -9,14 +9,14 @@ import (
 
 	"k8s.io/kubectl/pkg/util/term"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 // deleteOrphans deletes after all guards. Any doubt is an error, and nothing is deleted.
-func (a *app) deleteOrphans(ctx context.Context, s *snapshot.Snapshot, found []diagnose.Leftover, d deletion) error {
+func (a *app) deleteOrphans(ctx context.Context, s *snapshot.Snapshot, found []clusterwide.Leftover, d deletion) error {
 	doomed := deletable(found)
 	switch {
 	case a.from != "":
@@ -60,7 +60,7 @@ func (a *app) tryDeletion(ctx context.Context, account *account, ids []string, d
 
 // confirmed asks. When most of the fleet would go, the question is the cluster's name, and --yes is no answer: a wrong
 // context or account makes every VM look like an orphan.
-func (a *app) confirmed(ctx context.Context, s *snapshot.Snapshot, doomed []diagnose.Leftover, d deletion) error {
+func (a *app) confirmed(ctx context.Context, s *snapshot.Snapshot, doomed []clusterwide.Leftover, d deletion) error {
 	all := 0
 	for _, v := range s.VMs {
 		if s.Ours(v) && !v.Gone() {
@@ -122,14 +122,14 @@ func (a *app) deleteEach(ctx context.Context, before *snapshot.Snapshot, ids []s
 	if err != nil {
 		return err
 	}
-	if err := need(again, diagnose.OrphanSources()...); err != nil {
+	if err := need(again, clusterwide.OrphanSources()...); err != nil {
 		return err
 	}
 	if again.Cluster.UID != before.Cluster.UID || len(again.NodeClaims) == 0 {
 		return errors.New("the cluster is not the same as a moment ago, nothing is deleted")
 	}
 	still := map[string]bool{}
-	for _, l := range deletable(diagnose.Orphans(again)) {
+	for _, l := range deletable(clusterwide.Orphans(again)) {
 		still[l.VM.ID] = true
 	}
 	left := 0

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
@@ -80,10 +80,10 @@ func (a *app) orphans(ctx context.Context, o *output, d deletion) error {
 	if err != nil {
 		return err
 	}
-	if err := need(s, diagnose.OrphanSources()...); err != nil {
+	if err := need(s, clusterwide.OrphanSources()...); err != nil {
 		return err
 	}
-	found, err := chosen(s, diagnose.Orphans(s), d.only)
+	found, err := chosen(s, clusterwide.Orphans(s), d.only)
 	if err != nil {
 		return err
 	}
@@ -101,17 +101,17 @@ func (a *app) orphans(ctx context.Context, o *output, d deletion) error {
 
 // chosen returns the orphans that were named, all of them where none was. A VM that is none is an error: somebody means
 // to delete it.
-func chosen(s *snapshot.Snapshot, found []diagnose.Leftover, only []string) ([]diagnose.Leftover, error) {
+func chosen(s *snapshot.Snapshot, found []clusterwide.Leftover, only []string) ([]clusterwide.Leftover, error) {
 	if len(only) == 0 {
 		return found, nil
 	}
-	var out []diagnose.Leftover
+	var out []clusterwide.Leftover
 	for _, arg := range only {
 		name := parseTarget(arg).name
 		if id, err := utils.ParseProviderID(name); err == nil {
 			name = id
 		}
-		i := slices.IndexFunc(found, func(l diagnose.Leftover) bool { return l.VM.ID == name })
+		i := slices.IndexFunc(found, func(l clusterwide.Leftover) bool { return l.VM.ID == name })
 		if i < 0 {
 			return nil, usage(noOrphan(s, found, name))
 		}
@@ -121,7 +121,7 @@ func chosen(s *snapshot.Snapshot, found []diagnose.Leftover, only []string) ([]d
 }
 
 // noOrphan says why a VM is none.
-func noOrphan(s *snapshot.Snapshot, found []diagnose.Leftover, name string) error {
+func noOrphan(s *snapshot.Snapshot, found []clusterwide.Leftover, name string) error {
 	for _, m := range s.Machines() {
 		if m.VM != nil && m.VM.ID == name && m.Claim != nil {
 			return hint(fmt.Errorf("%s is no orphan: NodeClaim %s has it", name, m.Claim.Name), "kubectl kpo doctor "+m.Claim.Name)
@@ -134,8 +134,8 @@ func noOrphan(s *snapshot.Snapshot, found []diagnose.Leftover, name string) erro
 	return hint(fmt.Errorf("no orphan %q", name), didYouMean("kubectl kpo orphans lists them", "", nearest(name, ids)))
 }
 
-func deletable(found []diagnose.Leftover) []diagnose.Leftover {
-	var out []diagnose.Leftover
+func deletable(found []clusterwide.Leftover) []clusterwide.Leftover {
+	var out []clusterwide.Leftover
 	for _, l := range found {
 		if l.Deletable() {
 			out = append(out, l)
@@ -146,14 +146,14 @@ func deletable(found []diagnose.Leftover) []diagnose.Leftover {
 
 // leftover is an orphan as kpo prints it.
 type leftover struct {
-	diagnose.Leftover
+	clusterwide.Leftover
 
 	AgeSeconds *int64 `json:"ageSeconds,omitempty"`
 	// EURPerDay is that of the VM as it is now: a stopped one costs nothing but its volumes.
 	EURPerDay *float64 `json:"eurPerDay,omitempty"`
 }
 
-func leftovers(found []diagnose.Leftover) []leftover {
+func leftovers(found []clusterwide.Leftover) []leftover {
 	out := make([]leftover, len(found))
 	for i, l := range found {
 		out[i] = leftover{Leftover: l}
@@ -168,7 +168,7 @@ func leftovers(found []diagnose.Leftover) []leftover {
 	return out
 }
 
-func (a *app) printOrphans(o *output, s *snapshot.Snapshot, found []diagnose.Leftover, d deletion) error {
+func (a *app) printOrphans(o *output, s *snapshot.Snapshot, found []clusterwide.Leftover, d deletion) error {
 	columns, rows := orphanColumns(), leftovers(found)
 	sorted(o, columns, rows)
 	if !o.forPeople() {

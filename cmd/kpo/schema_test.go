@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
 )
 
 // TestDocumentsNameEachFieldForMachines compares docs/kpo.md with what the commands encode: the page is the contract.
@@ -40,7 +40,7 @@ func TestDocumentsNameEachFieldForMachines(t *testing.T) {
 	}
 	encoded := map[string][]string{}
 	for kind, value := range map[string]any{
-		"Report": reportJSON{}, "Machine": row{}, "Leftover": leftover{}, "TagDifference": diagnose.TagDiff{}, "Timeline": stages{},
+		"Report": reportJSON{}, "Machine": row{}, "Leftover": leftover{}, "TagDifference": tags.Diff{}, "Timeline": stages{},
 		"InstanceType": typeRow{}, "Console": consoleJSON{}, "Version": versions{},
 	} {
 		encoded[kind] = fieldsOf(reflect.TypeOf(value), "")

@@ -17,6 +17,9 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -73,12 +76,12 @@ func hostileScreens(name, text string, env environment) map[string]string {
 		},
 		"timeline": func(a *app, o *output) error { return a.printTimeline(o, s, []snapshot.Machine{machine}) },
 		"orphans": func(a *app, o *output) error {
-			l := diagnose.Leftover{Verdict: diagnose.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}
-			return a.printOrphans(o, s, []diagnose.Leftover{l}, deletion{})
+			l := clusterwide.Leftover{Verdict: clusterwide.Orphan, VM: s.VMs[0], NodeClaim: name, Why: text}
+			return a.printOrphans(o, s, []clusterwide.Leftover{l}, deletion{})
 		},
 		"tags": func(a *app, o *output) error {
-			d := diagnose.TagDiff{VM: "i-7", NodeClaim: name, Tag: "OscK8sNodeName", Want: name, Have: text}
-			return a.printTags(o, s, diagnose.TagReport{Diffs: []diagnose.TagDiff{d}, Compared: 1, Young: 1})
+			d := tags.Diff{VM: "i-7", NodeClaim: name, Tag: "OscK8sNodeName", Want: name, Have: text}
+			return a.printTags(o, s, tags.Report{Diffs: []tags.Diff{d}, Compared: 1, Young: 1})
 		},
 		"types": func(a *app, o *output) error {
 			return a.printTypes(o, s, typeList{rows: []typeRow{{Name: "tinav7.c4r8p1", NodeClass: name, Subregions: []string{text}}}})
@@ -123,11 +126,11 @@ func hostileFleet(name, text string) (*snapshot.Snapshot, diagnose.Report) {
 		InvolvedObject: corev1.ObjectReference{Kind: "NodeClaim", Name: name}, Reason: "DisruptionBlocked",
 		Message: text, LastTimestamp: metav1.NewTime(now),
 	}}
-	subjects := []diagnose.Ref{{Kind: "NodeClaim", Name: name, VM: text, Since: now}, {Kind: "NodeClaim", Name: text}}
+	subjects := []rule.Ref{{Kind: "NodeClaim", Name: name, VM: text, Since: now}, {Kind: "NodeClaim", Name: text}}
 	return s, diagnose.Report{
 		Problems: []diagnose.Problem{{
-			Check: "KPO207", Title: text, Severity: diagnose.Error, Confidence: diagnose.Certain, Cause: text, Subjects: subjects,
-			Evidence: []diagnose.Evidence{{Source: text, Text: text, At: now}}, Deadline: now, Consequence: text, Next: text, Fix: text,
+			Check: "KPO207", Title: text, Severity: rule.Error, Confidence: rule.Certain, Cause: text, Subjects: subjects,
+			Evidence: []rule.Evidence{{Source: text, Text: text, At: now}}, Deadline: now, Consequence: text, Next: text, Fix: text,
 		}, {Check: "KPO208", Title: text, Subjects: subjects[1:]}},
 		NotChecked: []diagnose.NotChecked{{Check: "KPO103", Reason: text}},
 		UnderWay:   []diagnose.Note{{Text: text, Subjects: subjects, Since: now}},

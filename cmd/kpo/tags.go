@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -32,7 +32,7 @@ func newTags(a *app) *cobra.Command {
 			if len(args) > 0 {
 				s.NodeClaims = claimsOf(machines)
 			}
-			report := diagnose.Tags(s)
+			report := tags.Compare(s)
 			if report.Compared == 0 {
 				return a.nothingCompared(o, s, report)
 			}
@@ -56,11 +56,11 @@ func claimsOf(machines []snapshot.Machine) []karpv1.NodeClaim {
 	return out
 }
 
-func (a *app) printTags(o *output, s *snapshot.Snapshot, report diagnose.TagReport) error {
+func (a *app) printTags(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	columns := tagColumns()
 	sorted(o, columns, report.Diffs)
 	if !o.forPeople() {
-		return printAll(a, o, "TagDifference", report.Diffs, func(d diagnose.TagDiff) name { return name{resourceVM, d.VM} })
+		return printAll(a, o, "TagDifference", report.Diffs, func(d tags.Diff) name { return name{resourceVM, d.VM} })
 	}
 	t := a.theme(s, o)
 	a.scope(t, s)
@@ -78,17 +78,17 @@ func (a *app) printTags(o *output, s *snapshot.Snapshot, report diagnose.TagRepo
 	}
 	if report.Young > 0 {
 		a.remark(t, fmt.Sprintf("%s skipped %s younger than %s (tags may still be propagating)",
-			t.Symbol(render.MarkPending), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience)))
+			t.Symbol(render.MarkPending), render.Count(report.Young, "VM"), render.Duration(tags.Patience)))
 	}
 	return nil
 }
 
-func tagColumns() []column[diagnose.TagDiff] {
-	return []column[diagnose.TagDiff]{
-		text(render.Column{Name: "VM"}, func(d diagnose.TagDiff) string { return d.VM }),
-		text(render.Column{Name: "NODECLAIM", Drop: 1}, func(d diagnose.TagDiff) string { return d.NodeClaim }),
-		text(render.Column{Name: "TAG"}, func(d diagnose.TagDiff) string { return d.Tag }),
-		text(render.Column{Name: "WANT", Min: 12}, func(d diagnose.TagDiff) string { return d.Want }),
-		text(render.Column{Name: "HAVE", Min: 12}, func(d diagnose.TagDiff) string { return d.Have }),
+func tagColumns() []column[tags.Diff] {
+	return []column[tags.Diff]{
+		text(render.Column{Name: "VM"}, func(d tags.Diff) string { return d.VM }),
+		text(render.Column{Name: "NODECLAIM", Drop: 1}, func(d tags.Diff) string { return d.NodeClaim }),
+		text(render.Column{Name: "TAG"}, func(d tags.Diff) string { return d.Tag }),
+		text(render.Column{Name: "WANT", Min: 12}, func(d tags.Diff) string { return d.Want }),
+		text(render.Column{Name: "HAVE", Min: 12}, func(d tags.Diff) string { return d.Have }),
 	}
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/render"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // nothingCompared says why no tag was looked at. Nothing to compare is fine; what cannot be compared yet is not.
-func (a *app) nothingCompared(o *output, s *snapshot.Snapshot, report diagnose.TagReport) error {
+func (a *app) nothingCompared(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	if !o.forPeople() {
 		if err := a.printTags(o, s, report); err != nil {
 			return err
@@ -23,14 +23,14 @@ func (a *app) nothingCompared(o *output, s *snapshot.Snapshot, report diagnose.T
 		}
 		if report.Young > 0 {
 			fmt.Fprintf(a.streams.Out, "%s nothing compared yet: skipped %s younger than %s (tags may still be propagating); run it again\n",
-				t.Symbol(render.MarkUnknown), render.Count(report.Young, "VM"), render.Duration(diagnose.TagPatience))
+				t.Symbol(render.MarkUnknown), render.Count(report.Young, "VM"), render.Duration(tags.Patience))
 		}
 	}
 	return a.tagVerdict(o, s, report)
 }
 
 // tagVerdict says what was left out, and returns how the command ends.
-func (a *app) tagVerdict(o *output, s *snapshot.Snapshot, report diagnose.TagReport) error {
+func (a *app) tagVerdict(o *output, s *snapshot.Snapshot, report tags.Report) error {
 	t := a.theme(s, o)
 	var left []string
 	if report.Unknown > 0 {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
 // bootTimeout is a little more than the 70 minutes after which Talos reboots a machine whose boot does not end
@@ -27,7 +29,7 @@ type boot struct {
 // sighting is a finding, as long as the boot goes on.
 type sighting struct {
 	Finding
-	signature signature
+	signature compiled
 	subject   string
 	// first is when it was seen first since it last ended.
 	first time.Duration
@@ -60,40 +62,41 @@ func isCommandLine(line string) bool { return strings.Contains(line, "Command li
 func isVersion(line string) bool { return strings.Contains(line, "[talos] [initramfs] booting ") }
 
 // read takes the next line.
-func (b *boot) read(number int, line string, at time.Duration) {
+func (b *boot) read(number int, l line, at time.Duration) {
 	b.last = max(b.last, at)
 	switch {
-	case isCommandLine(line):
+	case isCommandLine(l.text):
 		b.commandLine = true
-	case isVersion(line):
+	case isVersion(l.text):
 		b.version = true
-	case strings.Contains(line, "[talos] ") && !strings.Contains(line, "[talos] [initramfs] "):
+	case strings.Contains(l.text, "[talos] ") && !strings.Contains(l.text, "[talos] [initramfs] "):
 		b.talos = true
 	}
-	b.advance(number, line, at)
+	b.advance(number, l, at)
 	for _, s := range b.found {
-		if !s.ended && (s.signature.endedBy(line, s.subject) || b.recovered(s, line)) {
+		if !s.ended && (s.signature.endedBy(l, s.subject) || b.recovered(s, l)) {
 			s.ended = true
 		}
 	}
-	b.match(number, line, at)
+	b.match(number, l, at)
 }
 
-func (b *boot) recovered(s *sighting, line string) bool {
-	return s.signature.recovers != nil && b.readyAt > 0 && b.readyAt < s.Line && s.signature.recovers.MatchString(line)
+func (b *boot) recovered(s *sighting, l line) bool {
+	recovers := s.signature.recovers
+	return recovers != nil && b.readyAt > 0 && b.readyAt < s.Line && recovers.matches(l)
 }
 
 // match notes the first signature of the line: specific ones come first.
-func (b *boot) match(number int, line string, at time.Duration) {
-	for _, signature := range b.parser.signatures {
-		groups := signature.line.FindStringSubmatchIndex(line)
+func (b *boot) match(number int, l line, at time.Duration) {
+	for _, known := range b.parser.signatures {
+		groups := known.line.groups(l)
 		if groups == nil {
 			continue
 		}
-		values := groupsOf(line, groups)
-		s := &sighting{signature: signature, first: at, lived: b.lived(signature, at)}
-		key := signature.ID
-		if len(values) > 0 && signature.ends != nil && signature.ends.NumSubexp() > 0 {
+		values := groupsOf(l.text, groups)
+		s := &sighting{signature: known, first: at, lived: b.lived(known, at)}
+		key := known.ID
+		if len(values) > 0 && known.ends != nil && known.ends.NumSubexp() > 0 {
 			s.subject = values[0]
 			key += "/" + s.subject
 		}
@@ -105,10 +108,10 @@ func (b *boot) match(number int, line string, at time.Duration) {
 			}
 		}
 		s.Finding = Finding{
-			ID: signature.ID, Severity: signature.Severity, Stage: signature.Blocks,
-			Line: number, Text: line, At: at, Count: count + 1, Value: trimJSON(strings.Join(values, " ")),
-			Diagnosis: signature.say(signature.Means, line, groups), Remedy: signature.say(signature.Do, line, groups),
-			explains: signature.Explains,
+			ID: known.ID, Severity: known.Severity, Stage: known.Blocks,
+			Line: number, Text: l.text, At: at, Count: count + 1, Value: trimJSON(strings.Join(values, " ")),
+			Diagnosis: known.say(known.Means, l, groups), Remedy: known.say(known.Do, l, groups),
+			explains: known.Explains,
 		}
 		b.found[key] = s
 		return
@@ -128,7 +131,7 @@ func groupsOf(line string, groups []int) []string {
 
 // lived reports whether the signature is only a note where the machine stands. Where the console lacks the start of the
 // boot, the time shows that the machine has booted.
-func (b *boot) lived(s signature, at time.Duration) bool {
+func (b *boot) lived(s compiled, at time.Duration) bool {
 	booted := !b.started && at > bootTimeout
 	if s.NoteBefore != "" && b.passed[s.NoteBefore] == 0 && !booted {
 		return true
@@ -136,10 +139,10 @@ func (b *boot) lived(s signature, at time.Duration) bool {
 	switch s.NoteAfter {
 	case "":
 		return false
-	case kernel: // what prints runs
+	case signature.Kernel: // what prints runs
 		return true
 	default:
-		return b.passed[s.NoteAfter] > 0 || booted && s.Blocks != network
+		return b.passed[s.NoteAfter] > 0 || booted && s.Blocks != signature.Network
 	}
 }
 
@@ -149,7 +152,7 @@ func (b *boot) judged() map[string]Finding {
 	for key, s := range b.found {
 		f := s.Finding
 		passed := f.Stage != "" && b.passed[f.Stage] > f.Line
-		f.Over = s.ended || passed || b.passed[ready] > f.Line && !s.signature.Stays
+		f.Over = s.ended || passed || b.passed[signature.Ready] > f.Line && !s.signature.Stays
 		f.Minor = s.lived || f.At-s.first < s.signature.Lasts && !b.failed()
 		out[key] = f
 	}
@@ -160,16 +163,16 @@ func (b *boot) judged() map[string]Finding {
 func (b *boot) failed() bool { return b.found["boot.failed"] != nil }
 
 // advance notes the stage that the line shows.
-func (b *boot) advance(number int, line string, at time.Duration) {
-	i := slices.IndexFunc(b.parser.stages, func(s stage) bool { return s.pattern.MatchString(line) })
+func (b *boot) advance(number int, l line, at time.Duration) {
+	i := slices.IndexFunc(b.parser.stages, func(s stage) bool { return s.pattern.matches(l) })
 	if i < 0 {
 		return
 	}
 	s := b.parser.stages[i]
-	if s.name == kernel && len(b.passed) == 0 {
+	if s.name == signature.Kernel && len(b.passed) == 0 {
 		b.started = true
 	}
-	if s.name == ready && b.readyAt == 0 {
+	if s.name == signature.Ready && b.readyAt == 0 {
 		b.readyAt = number
 	}
 	b.seen[s.name] = Stage{Name: s.name, Title: s.title, State: Done, Line: number, At: at}

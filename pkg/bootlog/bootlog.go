@@ -6,29 +6,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
-// Severity tells how bad a finding is.
-type Severity int
-
-// A Fatal finding never heals by itself, an Error may, a Warning does not stop the boot. A Note is worth reading, and
-// never the cause of anything.
-const (
-	Info Severity = iota
-	Note
-	Warning
-	Error
-	Fatal
-)
-
-// String returns the severity as a word.
-func (s Severity) String() string {
-	return [...]string{"info", "note", "warning", "error", "fatal"}[s]
-}
-
-// MarshalText makes the severity a word in JSON as well.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+var uptime = regexp.MustCompile(`^\s*\[\s*(\d{1,9}\.\d{1,6})\]`)
 
 // Report is what one console tells. All text in it went through Clean.
 type Report struct {
@@ -64,7 +48,7 @@ type Finding struct {
 	// Before says that it is of a boot before the present one, which it did not survive.
 	Before bool `json:"before,omitempty"`
 
-	explains Explains
+	explains signature.Explains
 }
 
 // Passed reports whether the console shows that the boot has passed a stage.
@@ -84,7 +68,7 @@ func (r Report) Suspect() (Finding, bool) {
 		return cause, true
 	}
 	return r.best(func(f Finding) bool {
-		return !f.Over && f.explains == itself && (f.Minor && f.Severity >= Warning || f.ID == "oom.pod")
+		return !f.Over && f.explains == signature.Itself && (f.Minor && f.Severity >= Warning || f.ID == "oom.pod")
 	})
 }
 
@@ -114,7 +98,7 @@ func (f Finding) rank() []int {
 	if f.Severity >= Error {
 		blocks = 1
 	}
-	if f.explains > consequence {
+	if f.explains > signature.Consequence {
 		ownReason = 1
 	}
 	return []int{blocks, ownReason, int(f.Severity), int(f.explains), f.Line}
@@ -122,21 +106,18 @@ func (f Finding) rank() []int {
 
 // Parser knows the signatures; it may be used by several goroutines.
 type Parser struct {
-	signatures []signature
+	signatures []compiled
 	stages     []stage
-	uptime     *regexp.Regexp
 	cleaner    *cleaner
 }
 
-// New makes a parser.
-func New() *Parser {
-	return &Parser{
-		signatures: compile(),
-		stages:     stages(),
-		uptime:     regexp.MustCompile(`^\s*\[\s*(\d{1,9}\.\d{1,6})\]`),
-		cleaner:    newCleaner(),
-	}
-}
+//nolint:gochecknoglobals // compiled once, at the first use, and never changed: that takes longer than to read a console
+var parser = sync.OnceValue(func() *Parser {
+	return &Parser{signatures: compile(), stages: stages(), cleaner: newCleaner()}
+})
+
+// New returns the parser.
+func New() *Parser { return parser() }
 
 // Parse reads a console. The text may lack its start and end anywhere.
 func Parse(text string) Report { return New().Parse(text) }
@@ -150,13 +131,14 @@ func (p *Parser) Parse(text string) Report {
 	}
 	lines := strings.Split(text, "\n")
 	boots := []*boot{present}
-	for i, line := range lines {
-		at, known := p.at(line)
-		if present.over(line, at, known) {
+	for i, text := range lines {
+		l := newLine(text)
+		at, known := uptimeOf(text)
+		if present.over(text, at, known) {
 			present = newBoot(p)
 			boots = append(boots, present)
 		}
-		present.read(i+1, line, at)
+		present.read(i+1, l, at)
 	}
 	findings := merge(boots)
 	return Report{
@@ -187,9 +169,9 @@ func merge(boots []*boot) []Finding {
 	return out
 }
 
-// at returns the uptime at which the kernel printed a line, and whether the line says so.
-func (p *Parser) at(line string) (time.Duration, bool) {
-	groups := p.uptime.FindStringSubmatch(line)
+// uptimeOf returns the uptime at which the kernel printed a line, and whether the line says so.
+func uptimeOf(line string) (time.Duration, bool) {
+	groups := uptime.FindStringSubmatch(line)
 	if groups == nil {
 		return 0, false
 	}

@@ -12,23 +12,20 @@ const masked = "***"
 
 // Clean returns console text that may be shown: without terminal controls and with secrets masked.
 // Consoles are written by whoever runs on the machine, and Talos prints values of a config that it cannot decode.
-func Clean(text string) string { return newCleaner().clean(text) }
+func Clean(text string) string { return New().Clean(text) }
 
 // Clean returns console text that may be shown: without terminal controls and with secrets masked.
 func (p *Parser) Clean(text string) string { return p.cleaner.clean(text) }
 
-// rule replaces what it finds.
+// rule replaces what it finds within a line.
 type rule struct {
-	pattern *regexp.Regexp
+	pattern *pattern
 	with    string
 }
 
 type cleaner struct {
-	escapes *regexp.Regexp
-	rules   []rule
-	blob    *regexp.Regexp
-	pem     pem
-	decode  decode
+	rules []rule
+	pem   pem
 }
 
 // controls are sequences of ECMA-48, with 7 and 8 bit introducers; those with a text end at the line at the latest.
@@ -36,10 +33,14 @@ const controls = `(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]` +
 	`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])[^\x07\x1b\x{9c}\n]*(?:\x07|\x1b\\|\x{9c})?` +
 	`|\x1b[ -/]*[0-~]?`
 
+var (
+	escapes = regexp.MustCompile(controls)
+	blob    = regexp.MustCompile(`(?:sha256:)?[A-Za-z0-9+/_-]{32,}={0,2}`)
+)
+
 func newCleaner() *cleaner {
-	re := regexp.MustCompile
+	re := newPattern
 	return &cleaner{
-		escapes: re(controls),
 		rules: []rule{
 			// Tokens of kubeadm and trustd: the first part is an id.
 			{re(`\b([a-z0-9]{6})\.[a-z0-9]{16}\b`), "$1." + masked},
@@ -47,7 +48,7 @@ func newCleaner() *cleaner {
 			{re(`([a-z][a-z0-9+.-]*://)[^\s/@"\\]+@`), "${1}" + masked + "@"},
 			{re(`(?i)\b((?:proxy-)?authorization\\?["']?[ \t]*[:=][ \t]*\\?["']?(?:bearer|basic)?|bearer|basic)[ \t]+[\w.~+/=-]{8,}`), "$1 " + masked},
 			// A value in quotes, which may be those of JSON inside of JSON, or up to the next space.
-			{re(`(?i)(` + secretNames + `)(\\*["']?[ \t]*(?:[:=]|%3d)[ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
+			{re(`(?i)(` + secretWords + `)(\\*["']?[ \t]*(?:[:=]|%3d)[ \t]*)(?:\\+"(?:[^"\\\n]|\\+[^"\\\n])*\\*"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',}\\]+)`), "${1}${2}" + masked},
 			// The whole of a header, which can hold several cookies.
 			{re(`(?i)\b((?:set-)?cookie\\?["']?[ \t]*[:=][ \t]*)[^\n"'\\]+`), "${1}" + masked},
 			// Signed links, as those of S3 and of Azure, also within JSON, HTML or another link.
@@ -59,38 +60,80 @@ func newCleaner() *cleaner {
 			// Flags whose value is the next word.
 			{re(`(?i)((?:^|\s)--?` + secretNames + `[ \t]+)(?:"[^"\n]*"?|'[^'\n]*'?|[^\s"'-][^\s"']*)`), "${1}" + masked},
 			// The same as a list of words in JSON or YAML.
-			{re(`(?i)([\s"'\[,]--?` + secretNames + `\\*["']?[ \t]*,[ \t]*\\*["']?)[^\s"',\]\\]+`), "${1}" + masked},
+			{re(`(?i)((?:^|[\s"'\[,])--?` + secretNames + `\\*["']?[ \t]*,[ \t]*\\*["']?)[^\s"',\]\\]+`), "${1}" + masked},
 			{re(`(?i)(\b(?:login|mysql\w*|mariadb\w*|sshpass)\b[^\n|;]*?[ \t]-p[ \t]*)[^\s-][^\s]*`), "${1}" + masked},
 			// Words of a sentence: what is in quotes or has a digit is no word of it.
 			{re(`(?i)\b((?:password|passwd|passphrase)[ \t]+(?:(?:is|was)[ \t]+)?)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
-			{re(`(?i)\b([\w.]*(?:token|secret|(?:secret|access|api|private)[ _-]key)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
+			{re(`(?i)((?:token|secret|(?:secret|access|api|private)[ _-]key)[ \t]+(?:is|was)[ \t]+)(?:"[^"\n]+"|'[^'\n]+'|[^\s"']*\d[^\s"']*)`), "${1}" + masked},
 			{re("(cannot unmarshal !!\\w+ )`[^`\n]*`?"), "${1}`" + masked + "`"},
 		},
-		blob:   re(`(?:sha256:)?[A-Za-z0-9+/_-]{32,}={0,2}`),
-		pem:    newPEM(),
-		decode: newDecode(),
+		pem: newPEM(),
 	}
 }
 
-// secretNames are the keys of a machine config, and of what people put into files and variables, that hold secrets.
+// secretWords end the keys of a machine config, and of what people put into files and variables, that hold secrets.
 //
 //nolint:gosec // names of secrets, not secrets
-const secretNames = `[\w.-]*(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
+const secretWords = `(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
+
+// secretNames are whole such keys. Only what comes after a dash needs them: an expression that begins with any number of
+// letters is tried at each of them.
+const secretNames = `[\w.-]*` + secretWords
 
 func (c *cleaner) clean(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.ReplaceAll(text, "\r", "\n")
-	text = c.escapes.ReplaceAllString(text, "")
+	text = withoutControls(text)
 	text = strings.Map(printable, text)
 	lines := strings.Split(text, "\n")
-	c.decode.mask(lines)
+	maskDumps(lines)
 	c.pem.mask(lines)
-	text = strings.Join(lines, "\n")
-	for _, r := range c.rules {
-		text = r.pattern.ReplaceAllString(text, r.with)
+	for i, text := range lines {
+		lines[i] = c.line(text)
 	}
-	return c.blob.ReplaceAllStringFunc(text, maskBlob)
+	return strings.Join(lines, "\n")
+}
+
+// line masks what one line shows. No rule looks beyond it.
+func (c *cleaner) line(text string) string {
+	l := newLine(text)
+	for _, r := range c.rules {
+		if !r.pattern.may(l) {
+			continue
+		}
+		if masked := r.pattern.ReplaceAllString(l.text, r.with); masked != l.text {
+			l = newLine(masked)
+		}
+	}
+	if !hasBlob(l.text) {
+		return l.text
+	}
+	return blob.ReplaceAllStringFunc(l.text, maskBlob)
+}
+
+// hasBlob reports whether the text has 32 characters of base64 in a row.
+func hasBlob(text string) bool {
+	const least = 32
+	row := 0
+	for _, c := range []byte(text) {
+		row++
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-", rune(c)) {
+			row = 0
+		}
+		if row == least {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutControls drops the sequences that a terminal obeys; few texts have any.
+func withoutControls(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == 0x1b || r >= 0x80 && r <= 0x9f }) {
+		return text
+	}
+	return escapes.ReplaceAllString(text, "")
 }
 
 // Plain returns text of others that may be printed: one line without terminal controls. Secrets stay.
@@ -99,9 +142,7 @@ func Plain(text string) string {
 		return text
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	if strings.ContainsFunc(text, func(r rune) bool { return r == 0x1b || r >= 0x80 && r <= 0x9f }) {
-		text = regexp.MustCompile(controls).ReplaceAllString(text, "") // few texts have any
-	}
+	text = withoutControls(text)
 	return strings.Map(printable, strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(text))
 }
 

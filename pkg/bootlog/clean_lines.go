@@ -24,6 +24,9 @@ func newPEM() pem {
 func (p pem) mask(lines []string) {
 	inside := false
 	for i, line := range lines {
+		if !inside && !strings.Contains(line, "-----") {
+			continue
+		}
 		line = p.inline.ReplaceAllString(line, masked)
 		prefix := p.prefix.FindString(line)
 		body := line[len(prefix):]
@@ -54,47 +57,37 @@ func (p pem) maskBodies(lines []string) {
 	}
 }
 
-// decode masks the values in errors of Talos' decoder, which prints the keys that it does not know with what they hold.
-type decode struct {
-	start, keys, tagged *regexp.Regexp
-}
-
+// unknownKeys begins the errors of Talos' decoder, which prints the keys that it does not know with what they hold.
 const unknownKeys = "unknown keys found during decoding:"
 
-func newDecode() decode {
-	re := regexp.MustCompile
-	return decode{
-		start:  re(regexp.QuoteMeta(unknownKeys)),
-		keys:   re(`^\s*(?:-\s+)*(?:[\w./-]{1,40}:(?:\s+|$))*`),
-		tagged: re(`\[talos\]`),
-	}
-}
+var dumpKeys = regexp.MustCompile(`^\s*(?:-\s+)*(?:[\w./-]{1,40}:(?:\s+|$))*`)
 
-func (d decode) mask(lines []string) {
+// maskDumps masks the values in errors of Talos' decoder.
+func maskDumps(lines []string) {
 	inside := false
 	for i, line := range lines {
-		if at := d.start.FindStringIndex(line); at != nil {
-			head, tail := line[:at[1]], line[at[1]:]
+		if at := strings.Index(line, unknownKeys); at >= 0 {
+			head, tail := line[:at+len(unknownKeys)], line[at+len(unknownKeys):]
 			if inside = !quoted(head); inside {
 				// The dump goes on in the next lines.
-				lines[i] = head + d.maskValue(tail)
+				lines[i] = head + maskDump(tail)
 				continue
 			}
 			value, rest := cutString(tail)
-			lines[i] = head + d.maskValue(value) + rest
+			lines[i] = head + maskDump(value) + rest
 			continue
 		}
-		if inside = inside && !d.tagged.MatchString(line); inside {
-			lines[i] = d.maskValue(line)
+		if inside = inside && !strings.Contains(line, "[talos]"); inside {
+			lines[i] = maskDump(line)
 		}
 	}
 }
 
-// maskValue masks a dump of YAML, whose lines may end in the escapes of one or two layers of quotes.
-func (d decode) maskValue(dump string) string {
+// maskDump masks a dump of YAML, whose lines may end in the escapes of one or two layers of quotes.
+func maskDump(dump string) string {
 	lines := strings.Split(dump, `\n`)
 	for i, line := range lines {
-		keys := d.keys.FindString(line)
+		keys := dumpKeys.FindString(line)
 		if value := strings.TrimRight(line[len(keys):], `\ `); value != "" {
 			lines[i] = keys + masked
 		}

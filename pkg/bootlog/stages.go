@@ -2,8 +2,9 @@ package bootlog
 
 import (
 	"encoding"
-	"regexp"
 	"time"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
 // Stage is one step of a boot.
@@ -37,41 +38,27 @@ func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // stage is passed when a line matches; then the stages after which it comes were passed as well.
 type stage struct {
 	name, title string
-	pattern     *regexp.Regexp
+	pattern     *pattern
 	after       []string
 }
 
 // Names of the stages that others ask for.
 const (
-	StageHealthy  = healthy
-	StageServices = services
-)
-
-// Names of the stages.
-const (
-	kernel   = "kernel"
-	network  = "network"
-	config   = "config"
-	disk     = "disk"
-	clock    = "time"
-	kubelet  = "kubelet"
-	healthy  = "healthy"
-	services = "services"
-	ready    = "ready"
+	StageHealthy  = signature.Healthy
+	StageServices = signature.Services
 )
 
 // stages returns the steps of a worker. The clock and the disk do not wait for each other; the kubelet waits for both.
 func stages() []stage {
-	re := regexp.MustCompile
 	return []stage{
-		{kernel, "kernel and Talos started", re(`Command line: .*\btalos\.platform=|\[talos\] \[initramfs\] booting `), nil},
-		{network, "network has an address", re(`assigned address .*"address": "[0-9.]+/\d+"`), []string{kernel}},
-		{config, "machine config loaded", re(`machine config loaded successfully`), []string{network}},
-		{disk, "disk found", re(`phase diskSizeCheck \(\d+/\d+\): done`), []string{config}},
-		{clock, "clock in sync", re(`adjusting time \((?:slew|jump)\)`), []string{network}},
-		{kubelet, "kubelet started", re(`service\[kubelet\]\(Running\): Started task kubelet`), []string{disk, clock}},
-		{healthy, "kubelet healthy", re(`service\[kubelet\]\(Running\): Health check successful`), []string{kubelet}},
-		{services, "all services up", re(`\[talos\] boot sequence: done`), []string{healthy}},
-		{ready, "node ready", re(`machine is running and ready`), []string{services}},
+		{signature.Kernel, "kernel and Talos started", newPattern(`Command line: .*\btalos\.platform=|\[talos\] \[initramfs\] booting `), nil},
+		{signature.Network, "network has an address", newPattern(`assigned address .*"address": "[0-9.]+/\d+"`), []string{signature.Kernel}},
+		{signature.Config, "machine config loaded", newPattern(`machine config loaded successfully`), []string{signature.Network}},
+		{signature.Disk, "disk found", newPattern(`phase diskSizeCheck \(\d+/\d+\): done`), []string{signature.Config}},
+		{signature.Clock, "clock in sync", newPattern(`adjusting time \((?:slew|jump)\)`), []string{signature.Network}},
+		{signature.Kubelet, "kubelet started", newPattern(`service\[kubelet\]\(Running\): Started task kubelet`), []string{signature.Disk, signature.Clock}},
+		{signature.Healthy, "kubelet healthy", newPattern(`service\[kubelet\]\(Running\): Health check successful`), []string{signature.Kubelet}},
+		{signature.Services, "all services up", newPattern(`\[talos\] boot sequence: done`), []string{signature.Healthy}},
+		{signature.Ready, "node ready", newPattern(`machine is running and ready`), []string{signature.Services}},
 	}
 }

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -26,12 +28,12 @@ func elsewhere(change func(*snapshot.Snapshot)) *snapshot.Snapshot {
 
 func TestAnotherAccountIsOneFinding(t *testing.T) {
 	s := elsewhere(func(*snapshot.Snapshot) {})
-	r := diagnose.Run(s, diagnose.Checks())
+	r := diagnose.Run(s, diagnose.Rules())
 	const want = "none of the 3 VMs that Ready Nodes name exists in this account (key ...4821, eu-west-2): wrong credentials or region?"
-	if len(r.Problems) != 1 || r.Problems[0].Check != "KPO610" || r.Problems[0].Cause != want || !r.WrongAccount() {
+	if len(r.Problems) != 1 || r.Problems[0].Check != "KPO610" || r.Problems[0].Cause != want || !r.Has(clusterwide.WrongAccount) {
 		t.Fatalf("problems %+v, want KPO610 alone with %q", r.Problems, want)
 	}
-	for _, check := range diagnose.Checks() {
+	for _, check := range diagnose.Rules() {
 		cloud := slices.ContainsFunc(check.Needs, func(source snapshot.Source) bool {
 			return slices.Contains([]snapshot.Source{snapshot.SourceVMs, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices}, source)
 		})
@@ -83,8 +85,8 @@ func TestReadyNodeContradictsThatItsVMIsGone(t *testing.T) {
 			s.Nodes[0].Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: c.ready, LastTransitionTime: ago(5 * time.Minute)}
 			s.CheckAccount()
 		})
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO402")
-		if len(found) != 1 || (found[0].Confidence == diagnose.Certain) != c.certain || strings.Contains(found[0].Next, "delete") {
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO402")
+		if len(found) != 1 || (found[0].Confidence == rule.Certain) != c.certain || strings.Contains(found[0].Next, "delete") {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}

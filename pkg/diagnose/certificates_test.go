@@ -8,6 +8,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -26,7 +27,7 @@ func request(node, signer string, state snapshot.CSRStatus, age time.Duration) s
 	}
 }
 
-func certificateScenarios() map[string]scenario {
+func certificateScenarios() map[rule.ID]scenario {
 	waits := func(node string, state snapshot.CSRStatus, age time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)"))
@@ -36,7 +37,7 @@ func certificateScenarios() map[string]scenario {
 	serving := func(state snapshot.CSRStatus, age time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) { s.CSRs = []snapshot.CSR{request("default-7xk2p", serves, state, age)} }
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO213": {waits("default-7xk2p", snapshot.CSRPending, 3*time.Minute), waits("default-7xk2p", snapshot.CSRPending, 10*time.Second)},
 		"KPO218": {serving(snapshot.CSRPending, 3*time.Minute), serving(snapshot.CSRIssued, 3*time.Minute)},
 	}
@@ -47,26 +48,26 @@ func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
 		line       string
 		csrs       []snapshot.CSR
 		unread     bool
-		check      string
-		confidence diagnose.Confidence
+		check      rule.ID
+		confidence rule.Confidence
 		says, not  string
 	}{
-		"refused":              {refusedToken, nil, false, "KPO207", diagnose.Certain, "refuses the bootstrap token", "approve"},
-		"refused, unread":      {refusedToken, nil, true, "KPO207", diagnose.Certain, "refuses the bootstrap token", "approve"},
-		"no request":           {dies, nil, false, "KPO207", diagnose.Likely, "refuses the bootstrap token", "approve"},
-		"unread":               {dies, nil, true, "KPO207", diagnose.Likely, "", ""},
-		"of another machine":   {dies, []snapshot.CSR{request("other", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO207", diagnose.Likely, "", "approve"},
-		"of an earlier one":    {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, time.Hour)}, false, "KPO207", diagnose.Likely, "", "approve"},
-		"pending":              {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "not approved", "token"},
-		"denied":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRDenied, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "denied", "token"},
-		"approved, not signed": {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRApproved, 3*time.Minute)}, false, "KPO213", diagnose.Certain, "not signed", "token"},
-		"issued":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRIssued, 3*time.Minute)}, false, "KPO207", diagnose.Possible, "", ""},
+		"refused":              {refusedToken, nil, false, "KPO207", rule.Certain, "refuses the bootstrap token", "approve"},
+		"refused, unread":      {refusedToken, nil, true, "KPO207", rule.Certain, "refuses the bootstrap token", "approve"},
+		"no request":           {dies, nil, false, "KPO207", rule.Likely, "refuses the bootstrap token", "approve"},
+		"unread":               {dies, nil, true, "KPO207", rule.Likely, "", ""},
+		"of another machine":   {dies, []snapshot.CSR{request("other", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO207", rule.Likely, "", "approve"},
+		"of an earlier one":    {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, time.Hour)}, false, "KPO207", rule.Likely, "", "approve"},
+		"pending":              {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRPending, 3*time.Minute)}, false, "KPO213", rule.Certain, "not approved", "token"},
+		"denied":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRDenied, 3*time.Minute)}, false, "KPO213", rule.Certain, "denied", "token"},
+		"approved, not signed": {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRApproved, 3*time.Minute)}, false, "KPO213", rule.Certain, "not signed", "token"},
+		"issued":               {dies, []snapshot.CSR{request("default-7xk2p", joins, snapshot.CSRIssued, 3*time.Minute)}, false, "KPO207", rule.Possible, "", ""},
 	} {
 		s := troubled(func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(c.line)); s.CSRs = c.csrs })
 		if c.unread {
 			blind(s, snapshot.SourceCSRs)
 		}
-		r := diagnose.Run(s, diagnose.Checks())
+		r := diagnose.Run(s, diagnose.Rules())
 		if len(r.Problems) != 1 {
 			t.Errorf("%s: %+v, want one problem", name, r.Problems)
 			continue
@@ -80,10 +81,10 @@ func TestRefusedTokenAndUnapprovedCertificateAreTwoVerdicts(t *testing.T) {
 }
 
 func TestAFileWithoutCertificateRequestsIsNotJudgedByThem(t *testing.T) {
-	r := diagnose.Run(reported(t, "s21b_dnd_static"), diagnose.Checks())
+	r := diagnose.Run(reported(t, "s21b_dnd_static"), diagnose.Rules())
 	var not []string
 	for _, n := range r.NotChecked {
-		not = append(not, n.Check)
+		not = append(not, string(n.Check))
 	}
 	if strings.Join(not, " ") != "KPO213 KPO218" || r.Blind() {
 		t.Errorf("not checked %v, blind %v", not, r.Blind())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -25,8 +26,8 @@ func rebooted(before ...time.Duration) func(*snapshot.Snapshot) {
 	}
 }
 
-func againScenarios() map[string]scenario {
-	return map[string]scenario{
+func againScenarios() map[rule.ID]scenario {
+	return map[rule.ID]scenario{
 		"KPO413": {
 			rebooted(time.Minute, 71*time.Minute, 142*time.Minute, 213*time.Minute),
 			rebooted(time.Minute, 71*time.Minute),
@@ -46,7 +47,7 @@ func TestRebootsThatAreOverOrOneAreNoLoop(t *testing.T) {
 		"over a week":          rebooted(time.Minute, 24*time.Hour, 48*time.Hour, 72*time.Hour),
 		"one boot, said often": twice,
 	} {
-		if r := diagnose.Run(troubled(change), diagnose.Checks()); !r.Healthy() {
+		if r := diagnose.Run(troubled(change), diagnose.Rules()); !r.Healthy() {
 			t.Errorf("%s: %+v", name, r.Problems)
 		}
 	}
@@ -64,7 +65,7 @@ func services(uptime int) string {
 func TestServiceThatKeepsAReadyMachineFromItsBootIsNamed(t *testing.T) {
 	for uptime, want := range map[int]int{2000: 1, 120: 0} {
 		s := troubled(func(s *snapshot.Snapshot) { s.Consoles[s.VMs[0].ID] = services(uptime) })
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO413")
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO413")
 		if len(found) != want || want > 0 && !strings.Contains(found[0].Cause, `service "ext-x"`) {
 			t.Errorf("after %d s: %+v, want %d", uptime, found, want)
 		}
@@ -78,9 +79,9 @@ func TestEachCauseOnAConsoleBelongsToACheck(t *testing.T) {
 		if cause, bad := bootlog.Parse(text).Cause(); !bad || cause.ID != signature.ID {
 			continue
 		}
-		r := diagnose.Run(troubled(func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, text) }), diagnose.Checks())
+		r := diagnose.Run(troubled(func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, text) }), diagnose.Rules())
 		if !slices.ContainsFunc(r.Problems, func(p diagnose.Problem) bool {
-			return slices.ContainsFunc(p.Evidence, func(e diagnose.Evidence) bool { return e.Source == "console" })
+			return slices.ContainsFunc(p.Evidence, func(e rule.Evidence) bool { return e.Source == "console" })
 		}) {
 			t.Errorf("%s is the cause, and no check has it: %+v", signature.ID, r.Problems)
 		}
@@ -100,17 +101,17 @@ func TestSilentNodeHasTheLineOfItsConsole(t *testing.T) {
 			silent(s, 5*time.Minute)
 			s.Consoles[s.VMs[0].ID] = up + "[ 9000.000000] " + line + "\n"
 		})
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO411")
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO411")
 		if len(found) != 1 {
 			t.Fatalf("%s: %+v", line, found)
 		}
-		if has := slices.ContainsFunc(found[0].Evidence, func(e diagnose.Evidence) bool {
+		if has := slices.ContainsFunc(found[0].Evidence, func(e rule.Evidence) bool {
 			return e.Source == "console" && strings.HasSuffix(e.Text, line)
 		}); has != want {
 			t.Errorf("%s: evidence %+v", line, found[0].Evidence)
 		}
 		s.Nodes[0].Status.Conditions[0].Status = corev1.ConditionTrue
-		if r := diagnose.Run(s, diagnose.Checks()); !r.Healthy() {
+		if r := diagnose.Run(s, diagnose.Rules()); !r.Healthy() {
 			t.Errorf("%s: a Ready node has %+v", line, r.Problems)
 		}
 	}

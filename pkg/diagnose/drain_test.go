@@ -12,6 +12,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -47,7 +48,7 @@ func reported(t *testing.T, name string) *snapshot.Snapshot {
 
 func TestDrainsNameWhatReallyBlocks(t *testing.T) {
 	for name, c := range map[string]struct {
-		check string
+		check rule.ID
 		says  []string
 		until string
 	}{
@@ -57,8 +58,8 @@ func TestDrainsNameWhatReallyBlocks(t *testing.T) {
 		"s21b_dnd_static":   {"", nil, ""},
 		"s22_two_pdbs":      {"KPO508", []string{"shop/web", "shop/web-copy", "shop/web-1"}, ""},
 	} {
-		r := diagnose.Run(reported(t, name), diagnose.Checks())
-		for _, id := range []string{"KPO501", "KPO502", "KPO508"} {
+		r := diagnose.Run(reported(t, name), diagnose.Rules())
+		for _, id := range []rule.ID{"KPO501", "KPO502", "KPO508"} {
 			if found := problemsOf(r, id); (len(found) > 0) != (id == c.check) {
 				t.Errorf("%s: %s: %+v, want %s", name, id, found, c.check)
 			}
@@ -115,7 +116,7 @@ func TestPodsThatDoNotBlockADrainAreNotBlamed(t *testing.T) {
 			c.change(&p)
 			s.Pods = []corev1.Pod{p}
 		})
-		if found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO502"); (len(found) > 0) != c.blamed {
+		if found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO502"); (len(found) > 0) != c.blamed {
 			t.Errorf("%s: %+v, want blamed %v", name, found, c.blamed)
 		}
 	}
@@ -152,7 +153,7 @@ func TestBudgetsBlockOnlyWhatTheyMay(t *testing.T) {
 			c.change(&b, &p)
 			s.Pods, s.Budgets = []corev1.Pod{p}, []policyv1.PodDisruptionBudget{b}
 		})
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO501")
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO501")
 		if (len(found) > 0) != c.found {
 			t.Errorf("%s: %+v, want found %v", name, found, c.found)
 		}
@@ -174,7 +175,7 @@ func TestABlockOfDriftThatIsOverIsNone(t *testing.T) {
 	for age, want := range map[time.Duration]bool{5 * time.Minute: true, 40 * time.Minute: false} {
 		s := troubled(runScenarios()["KPO404"].trouble)
 		s.Events[0].LastTimestamp = ago(age)
-		if found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO404"); (len(found) > 0) != want {
+		if found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO404"); (len(found) > 0) != want {
 			t.Errorf("blocked %s ago: %+v", age, found)
 		}
 	}

@@ -4,26 +4,28 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 )
 
 // elsewhere says what is wrong or under way in the cluster, and not with what the user named: who reads that a node is
 // fine must not take the cluster for fine. It is nil where there is nothing, and where the user named nothing.
-func (w *World) elsewhere(checks []Check, all []*judged, names []string, r Report) *Note {
+func elsewhere(w *rule.World, rules []rule.Rule, all []*judged, names []string, r Report) *Note {
 	if len(names) == 0 {
 		return nil
 	}
 	var problems []Problem
-	for _, check := range checks {
-		var hidden []Finding
+	for _, row := range rules {
+		var hidden []rule.Finding
 		for _, j := range all {
-			if j.check == check.ID && !j.about && len(j.by) == 0 {
+			if j.rule == row.ID && !j.about && len(j.by) == 0 {
 				hidden = append(hidden, j.Finding)
 			}
 		}
-		problems = append(problems, group(check, hidden)...)
+		problems = append(problems, group(row, hidden)...)
 	}
 	var parts []string
-	var subjects []Ref
+	var subjects []rule.Ref
 	switch len(problems) {
 	case 0:
 	case 1:
@@ -34,7 +36,7 @@ func (w *World) elsewhere(checks []Check, all []*judged, names []string, r Repor
 	for _, p := range problems {
 		subjects = append(subjects, p.Subjects...)
 	}
-	for _, note := range notes(w.othersUnderWay(all, names)) {
+	for _, note := range notes(othersUnderWay(w, all, names)) {
 		parts, subjects = append(parts, note.Text), append(subjects, note.Subjects...)
 	}
 	if len(parts) == 0 {
@@ -48,20 +50,12 @@ func (w *World) elsewhere(checks []Check, all []*judged, names []string, r Repor
 }
 
 // othersUnderWay is what is under way, and not with what the user named.
-func (w *World) othersUnderWay(all []*judged, names []string) map[activity][]Ref {
-	out := w.activitiesOf(all, nil)
-	for what, mine := range w.activitiesOf(all, names) {
-		out[what] = slices.DeleteFunc(out[what], func(r Ref) bool {
-			return slices.ContainsFunc(mine, func(m Ref) bool { return m.key() == r.key() })
+func othersUnderWay(w *rule.World, all []*judged, names []string) map[activity][]rule.Ref {
+	out := activitiesOf(w, all, nil)
+	for what, mine := range activitiesOf(w, all, names) {
+		out[what] = slices.DeleteFunc(out[what], func(r rule.Ref) bool {
+			return slices.ContainsFunc(mine, func(m rule.Ref) bool { return m.Key() == r.Key() })
 		})
 	}
 	return out
-}
-
-// Notes are all notes of the report.
-func (r Report) Notes() []Note {
-	if r.Elsewhere == nil {
-		return r.UnderWay
-	}
-	return append(slices.Clone(r.UnderWay), *r.Elsewhere)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/clusterwide"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -77,7 +78,7 @@ func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(diagnose.Run(s, diagnose.Checks()), diagnose.Run(loaded, diagnose.Checks())); diff != "" {
+		if diff := cmp.Diff(diagnose.Run(s, diagnose.Rules()), diagnose.Run(loaded, diagnose.Rules())); diff != "" {
 			t.Errorf("%s: a file is judged otherwise than what it was made of:\n%s", name, diff)
 		}
 	}
@@ -86,27 +87,27 @@ func TestFixturesOfTheScreensAreCurrent(t *testing.T) {
 func TestOrphansHaveTheirVerdicts(t *testing.T) {
 	token := healthy().Cluster.Owned()
 	for verdict, change := range map[string]func(*snapshot.Snapshot){
-		diagnose.Orphan:    func(*snapshot.Snapshot) {},
-		diagnose.Young:     func(s *snapshot.Snapshot) { s.VMs[0].CreatedAt = now().Add(-time.Minute) },
-		diagnose.Deleting:  func(s *snapshot.Snapshot) { s.VMs[0].State = "shutting-down" },
-		diagnose.Protected: func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
-		diagnose.Foreign:   func(s *snapshot.Snapshot) { s.VMs[0].Tags["karpenter.outscale.com/cluster-uid"] = "another" },
-		diagnose.Untagged: func(s *snapshot.Snapshot) {
+		clusterwide.Orphan:    func(*snapshot.Snapshot) {},
+		clusterwide.Young:     func(s *snapshot.Snapshot) { s.VMs[0].CreatedAt = now().Add(-time.Minute) },
+		clusterwide.Deleting:  func(s *snapshot.Snapshot) { s.VMs[0].State = "shutting-down" },
+		clusterwide.Protected: func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
+		clusterwide.Foreign:   func(s *snapshot.Snapshot) { s.VMs[0].Tags["karpenter.outscale.com/cluster-uid"] = "another" },
+		clusterwide.Untagged: func(s *snapshot.Snapshot) {
 			s.VMs[0].Tags, s.VMs[0].ClientToken = nil, token.Token(ownerOf("gone"), "tinav6.c4r8p1", "subnet-1")
 		},
-		diagnose.NodeAlive: func(s *snapshot.Snapshot) {
+		clusterwide.NodeAlive: func(s *snapshot.Snapshot) {
 			spare := healthy("default-7xk2p")
 			s.Nodes = append(s.Nodes, spare.Nodes[0])
 		},
 	} {
 		s := troubled(func(s *snapshot.Snapshot) { s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:] })
 		change(s)
-		found := diagnose.Orphans(s)
+		found := clusterwide.Orphans(s)
 		if len(found) != 1 || found[0].Verdict != verdict {
 			t.Errorf("%+v, want one %s", found, verdict)
 			continue
 		}
-		if deletable := found[0].Deletable(); deletable != slices.Contains([]string{diagnose.Orphan, diagnose.Untagged}, verdict) {
+		if deletable := found[0].Deletable(); deletable != slices.Contains([]string{clusterwide.Orphan, clusterwide.Untagged}, verdict) {
 			t.Errorf("%s: deletable %v", verdict, deletable)
 		}
 	}
@@ -119,7 +120,7 @@ func TestVMThatAClaimIsLaunchingIsNoOrphan(t *testing.T) {
 		s.VMs[0].ClientToken = s.Cluster.Owned().Token(ownerOf(string(claim.UID)), "tinav6.c4r8p1", "subnet-1")
 		s.VMs[0].Tags = nil
 	})
-	if found := diagnose.Orphans(s); len(found) > 0 {
+	if found := clusterwide.Orphans(s); len(found) > 0 {
 		t.Errorf("orphans %+v", found)
 	}
 }
@@ -131,7 +132,7 @@ func BenchmarkDoctor(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := diagnose.Run(s, diagnose.Checks()); !r.Healthy() {
+		if r := diagnose.Run(s, diagnose.Rules()); !r.Healthy() {
 			b.Fatal(r.Problems)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -41,7 +42,7 @@ func refused(s *snapshot.Snapshot, message string, before time.Duration) {
 	s.Events = append(s.Events, e)
 }
 
-func pendingScenarios() map[string]scenario {
+func pendingScenarios() map[rule.ID]scenario {
 	says := func(message string, before time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			pending(s, 1, 25*time.Second)
@@ -72,7 +73,7 @@ func pendingScenarios() map[string]scenario {
 			s.Events = append(s.Events, event("NodePool", "default", "NoCompatibleInstanceTypes", "NodePool requirements filtered out all compatible available instance types", 30*time.Second))
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO111": {says(tooBig, 20*time.Second), says(tooBig, 10*time.Minute)},
 		"KPO112": {func(s *snapshot.Snapshot) { pending(s, 3, 2*time.Minute) }, func(s *snapshot.Snapshot) {
 			pending(s, 3, 2*time.Minute)
@@ -89,7 +90,7 @@ func pendingScenarios() map[string]scenario {
 func checksOf(r diagnose.Report) []string {
 	out := []string{}
 	for _, p := range r.Problems {
-		out = append(out, p.Check)
+		out = append(out, string(p.Check))
 	}
 	slices.Sort(out)
 	return out
@@ -134,11 +135,11 @@ func TestPendingPodsHaveOneCause(t *testing.T) {
 		}, []string{"KPO116"}},
 	} {
 		s := troubled(c.change)
-		if got := checksOf(diagnose.Run(s, diagnose.Checks())); !slices.Equal(got, c.want) {
+		if got := checksOf(diagnose.Run(s, diagnose.Rules())); !slices.Equal(got, c.want) {
 			t.Errorf("%s: problems %v, want %v", name, got, c.want)
 		}
 		for _, p := range s.Pods {
-			if r := diagnose.Run(s, diagnose.Checks(), p.Namespace+"/"+p.Name); len(r.Problems) == 0 {
+			if r := diagnose.Run(s, diagnose.Rules(), p.Namespace+"/"+p.Name); len(r.Problems) == 0 {
 				t.Errorf("%s: doctor %s finds nothing", name, p.Name)
 			}
 		}
@@ -148,19 +149,19 @@ func TestPendingPodsHaveOneCause(t *testing.T) {
 func TestPendingPodIsNeverSettled(t *testing.T) {
 	for name, s := range worlds(t) {
 		pending(s, 1, 25*time.Second)
-		if diagnose.Run(s, diagnose.Checks()).Settled() {
+		if diagnose.Run(s, diagnose.Rules()).Settled() {
 			t.Errorf("%s: a pod is pending, and there is nothing to do", name)
 		}
 	}
 	s := troubled(func(s *snapshot.Snapshot) { pending(s, 2, 25*time.Second) })
-	r := diagnose.Run(s, diagnose.Checks())
+	r := diagnose.Run(s, diagnose.Rules())
 	if !r.Healthy() || len(r.UnderWay) != 1 || r.UnderWay[0].Text != "2 pods are pending" || now().Sub(r.UnderWay[0].Since) != 25*time.Second {
 		t.Errorf("healthy %v, under way %+v", r.Healthy(), r.UnderWay)
 	}
 }
 
 func TestRefusalThatNothingWaitsOnIsOver(t *testing.T) {
-	for check, change := range map[string]func(*snapshot.Snapshot){
+	for check, change := range map[rule.ID]func(*snapshot.Snapshot){
 		"KPO102": launchScenarios()["KPO102"].trouble,
 		"KPO103": func(s *snapshot.Snapshot) {
 			launchScenarios()["KPO103"].trouble(s)
@@ -169,11 +170,11 @@ func TestRefusalThatNothingWaitsOnIsOver(t *testing.T) {
 		},
 	} {
 		s := troubled(change)
-		if len(problemsOf(diagnose.Run(s, diagnose.Checks()), check)) == 0 {
+		if len(problemsOf(diagnose.Run(s, diagnose.Rules()), check)) == 0 {
 			t.Errorf("%s: not found while a pod is pending", check)
 		}
 		s.Pods = nil
-		if found := problemsOf(diagnose.Run(s, diagnose.Checks()), check); len(found) > 0 {
+		if found := problemsOf(diagnose.Run(s, diagnose.Rules()), check); len(found) > 0 {
 			t.Errorf("%s: %+v although nothing waits", check, found)
 		}
 	}
@@ -188,7 +189,7 @@ func TestNodeClassThatOutscaleRefusesIsNamedWithItsMessage(t *testing.T) {
 			}
 			launchScenarios()["KPO107"].trouble(s)
 		})
-		r := diagnose.Run(s, diagnose.Checks())
+		r := diagnose.Run(s, diagnose.Rules())
 		if got := checksOf(r); !slices.Equal(got, []string{"KPO101"}) {
 			t.Fatalf("%s: problems %v", kind, got)
 		}
@@ -204,18 +205,18 @@ func TestBudgetOfTheNodePoolIsToldWhenItBlocks(t *testing.T) {
 		set(&s.NodeClaims[0], "Drifted", "True", "NodeClassDrifted", 24*time.Hour)
 		s.Events = []corev1.Event{event("NodePool", "default", "DisruptionBlocked", message, time.Minute)}
 	})
-	if got := checksOf(diagnose.Run(s, diagnose.Checks())); !slices.Equal(got, []string{"KPO404"}) {
+	if got := checksOf(diagnose.Run(s, diagnose.Rules())); !slices.Equal(got, []string{"KPO404"}) {
 		t.Errorf("drifted for a day: problems %v", got)
 	}
 	s = healthy("default-7xk2p")
 	e := event("NodePool", "default", "DisruptionBlocked", "No allowed disruptions for disruption reason Empty due to blocking budget", time.Minute)
 	e.FirstTimestamp = ago(20 * time.Minute)
 	s.Events = []corev1.Event{e}
-	if r := diagnose.Run(s, diagnose.Checks()); r.Settled() || !r.Healthy() {
+	if r := diagnose.Run(s, diagnose.Rules()); r.Settled() || !r.Healthy() {
 		t.Errorf("blocked for 20 minutes: problems %v, under way %v", r.Problems, r.UnderWay)
 	}
 	s.Events[0].FirstTimestamp = ago(2 * time.Minute)
-	if r := diagnose.Run(s, diagnose.Checks()); !r.Settled() {
+	if r := diagnose.Run(s, diagnose.Rules()); !r.Settled() {
 		t.Errorf("blocked for a minute: under way %v", r.UnderWay)
 	}
 }
@@ -223,14 +224,14 @@ func TestBudgetOfTheNodePoolIsToldWhenItBlocks(t *testing.T) {
 func TestDrainOfSecondsIsNoTrouble(t *testing.T) {
 	s := troubled(endScenarios()["KPO501"].trouble)
 	s.NodeClaims[0].DeletionTimestamp = new(ago(10 * time.Second))
-	if r := diagnose.Run(s, diagnose.Checks()); len(r.Problems) > 0 || r.Settled() {
+	if r := diagnose.Run(s, diagnose.Rules()); len(r.Problems) > 0 || r.Settled() {
 		t.Errorf("problems %v, under way %v", r.Problems, r.UnderWay)
 	}
 }
 
 func TestAllTagsStrippedIsOneProblemOfTheOwner(t *testing.T) {
 	s := troubled(func(s *snapshot.Snapshot) { s.VMs[0].Tags = nil })
-	r := diagnose.Run(s, diagnose.Checks())
+	r := diagnose.Run(s, diagnose.Rules())
 	if got := checksOf(r); !slices.Equal(got, []string{"KPO405"}) || !strings.Contains(r.Problems[0].Evidence[1].Text, "OscK8sNodeName") {
 		t.Errorf("problems %v %+v", got, r.Problems)
 	}
@@ -238,8 +239,8 @@ func TestAllTagsStrippedIsOneProblemOfTheOwner(t *testing.T) {
 
 func TestOneOfSeveralCausesIsNeverCertain(t *testing.T) {
 	for name, s := range worlds(t) {
-		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
-			if p.Confidence == diagnose.Certain && strings.Contains(p.Cause, ", or ") {
+		for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
+			if p.Confidence == rule.Certain && strings.Contains(p.Cause, ", or ") {
 				t.Errorf("%s: %s is certain that %q", name, p.Check, p.Cause)
 			}
 		}

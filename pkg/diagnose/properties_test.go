@@ -8,13 +8,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
 func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
 	for name, s := range worlds(t) {
-		whole := diagnose.Run(s, diagnose.Checks())
+		whole := diagnose.Run(s, diagnose.Rules())
 		for _, m := range s.Machines() {
 			well := m.Phase() == snapshot.PhaseRunning && snapshot.Ready(m.Node).Status == corev1.ConditionTrue
 			if s.Why(snapshot.SourceVMs) == "" {
@@ -23,13 +24,13 @@ func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
 			if !well && whole.Settled() {
 				t.Errorf("%s: %s is %s, and there is nothing to do", name, m.Name(), m.Phase())
 			}
-			if !well && diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(m)...).Settled() {
+			if !well && diagnose.Run(s, diagnose.Rules(), diagnose.NamesOf(m)...).Settled() {
 				t.Errorf("%s: %s is %s, and there is nothing to do for it", name, m.Name(), m.Phase())
 			}
 		}
 		for _, pod := range s.Pods {
 			waits := pod.Spec.NodeName == "" && pod.Status.Phase == corev1.PodPending
-			if waits && (whole.Settled() || diagnose.Run(s, diagnose.Checks(), pod.Namespace+"/"+pod.Name).Settled()) {
+			if waits && (whole.Settled() || diagnose.Run(s, diagnose.Rules(), pod.Namespace+"/"+pod.Name).Settled()) {
 				t.Errorf("%s: pod %s is pending, and there is nothing to do", name, pod.Name)
 			}
 		}
@@ -38,8 +39,8 @@ func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
 
 // whatIsCertain are the sources of evidence on which a check that may be certain rests. A check that is not here is never
 // certain: other causes show the same.
-func whatIsCertain() map[string][]string {
-	return map[string][]string{
+func whatIsCertain() map[rule.ID][]string {
+	return map[rule.ID][]string{
 		// Conditions and events of the controllers themselves: they say why.
 		"KPO101": {"class"}, "KPO102": {"event"}, "KPO103": {"event", "quotas"}, "KPO104": {"claim"}, "KPO105": {"class"},
 		"KPO106": {"event"}, "KPO107": {"event"}, "KPO108": {"claim"}, "KPO111": {"event"}, "KPO113": {"event", "pods"},
@@ -66,10 +67,10 @@ func whatIsCertain() map[string][]string {
 }
 
 func TestCertaintyRestsOnItsEvidence(t *testing.T) {
-	certain := map[string]bool{}
+	certain := map[rule.ID]bool{}
 	for name, s := range worlds(t) {
-		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
-			if p.Confidence != diagnose.Certain {
+		for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
+			if p.Confidence != rule.Certain {
 				continue
 			}
 			certain[p.Check] = true
@@ -78,7 +79,7 @@ func TestCertaintyRestsOnItsEvidence(t *testing.T) {
 				t.Errorf("%s: %s is certain, and nothing says by what: %s", name, p.Check, p.Cause)
 			}
 			for _, source := range sources {
-				if !slices.ContainsFunc(p.Evidence, func(e diagnose.Evidence) bool { return e.Source == source }) {
+				if !slices.ContainsFunc(p.Evidence, func(e rule.Evidence) bool { return e.Source == source }) {
 					t.Errorf("%s: %s is certain without evidence of %s: %+v", name, p.Check, source, p.Evidence)
 				}
 			}
@@ -93,7 +94,7 @@ func TestCertaintyRestsOnItsEvidence(t *testing.T) {
 
 func TestEveryCheckHasATroubleAndANearMiss(t *testing.T) {
 	all := scenarios()
-	for _, check := range diagnose.Checks() {
+	for _, check := range diagnose.Rules() {
 		if s := all[check.ID]; s.trouble == nil || s.nearMiss == nil {
 			t.Errorf("%s lacks a scenario", check.ID)
 		}
@@ -106,7 +107,7 @@ func TestEveryCheckHasATroubleAndANearMiss(t *testing.T) {
 
 func TestNothingGoesOnForTheAgeOfAThing(t *testing.T) {
 	for name, s := range worlds(t) {
-		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
+		for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
 			for _, subject := range p.Subjects {
 				if p.Check == "KPO404" {
 					continue // the node of the scenario drifts since it was made
@@ -121,7 +122,7 @@ func TestNothingGoesOnForTheAgeOfAThing(t *testing.T) {
 
 // ageOf reports whether the trouble is as old as a thing that ran well before: the machines of the scenarios are an hour
 // old, and troubled for minutes.
-func ageOf(s *snapshot.Snapshot, subject diagnose.Ref) bool {
+func ageOf(s *snapshot.Snapshot, subject rule.Ref) bool {
 	for _, m := range s.Machines() {
 		if subject.Kind == "NodePool" || m.VM == nil || !slices.Contains(diagnose.NamesOf(m), subject.Name) || m.Phase() == snapshot.PhaseRegistering {
 			continue
@@ -134,7 +135,7 @@ func ageOf(s *snapshot.Snapshot, subject diagnose.Ref) bool {
 }
 
 func TestJSONInJSONIsReadable(t *testing.T) {
-	found := problemsOf(diagnose.Run(troubled(bootScenarios()["KPO208"].trouble), diagnose.Checks()), "KPO208")
+	found := problemsOf(diagnose.Run(troubled(bootScenarios()["KPO208"].trouble), diagnose.Rules()), "KPO208")
 	if len(found) != 1 || !strings.Contains(found[0].Evidence[0].Text, `unknown field "maxPodz"`) {
 		t.Errorf("%+v", found)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -41,7 +42,7 @@ func issued(s *snapshot.Snapshot, since time.Duration) {
 	s.NodeClaims[0].Annotations[karpv1.RebootPreBootIDAnnotationKey] = "before"
 }
 
-func rebootScenarios() map[string]scenario {
+func rebootScenarios() map[rule.ID]scenario {
 	drains := func(since time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			requested(s, since)
@@ -51,7 +52,7 @@ func rebootScenarios() map[string]scenario {
 	waits := func(since time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) { issued(s, since) }
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO408": {func(s *snapshot.Snapshot) {
 			requested(s, 2*time.Minute)
 			terminating(s, time.Minute)
@@ -75,9 +76,9 @@ func rebootScenarios() map[string]scenario {
 }
 
 // only returns the only problem there may be, as one text.
-func only(t *testing.T, s *snapshot.Snapshot, check string) string {
+func only(t *testing.T, s *snapshot.Snapshot, check rule.ID) string {
 	t.Helper()
-	problems := diagnose.Run(s, diagnose.Checks()).Problems
+	problems := diagnose.Run(s, diagnose.Rules()).Problems
 	if len(problems) != 1 || problems[0].Check != check {
 		t.Fatalf("problems %+v, want %s alone", problems, check)
 	}
@@ -115,7 +116,7 @@ func TestRebootThatGoesWellFindsNothing(t *testing.T) {
 		},
 	} {
 		s := troubled(change)
-		if r := diagnose.Run(s, diagnose.Checks()); !r.Healthy() {
+		if r := diagnose.Run(s, diagnose.Rules()); !r.Healthy() {
 			t.Errorf("%s: %+v", name, r.Problems)
 		}
 	}
@@ -139,7 +140,7 @@ func TestFailedRebootOfClaimThatIsGoneIsStillTold(t *testing.T) {
 		s.Events = []corev1.Event{event("NodeClaim", "default-gone1", "RebootFailed", message, 5*time.Minute)}
 		says(t, only(t, s, "KPO408"), append(words, message, "default-gone1")...)
 		s.Events = []corev1.Event{event("NodeClaim", "default-gone1", "RebootFailed", message, time.Hour)}
-		if r := diagnose.Run(s, diagnose.Checks()); !r.Healthy() {
+		if r := diagnose.Run(s, diagnose.Rules()); !r.Healthy() {
 			t.Errorf("an hour later: %+v", r.Problems)
 		}
 	}

@@ -26,8 +26,8 @@ func TestAHealthyKubeletThatSaysNothingDoesNotReachTheAPIServer(t *testing.T) {
 		s := troubled(scenarios()["KPO216"].trouble)
 		s.Consoles = map[string]string{s.VMs[0].ID: c.console}
 		names := strings.Builder{}
-		for _, p := range diagnose.Run(s, diagnose.Checks()).Problems {
-			names.WriteString(p.Check + " " + p.Cause + " " + p.Fix + "\n")
+		for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
+			names.WriteString(string(p.Check) + " " + p.Cause + " " + p.Fix + "\n")
 		}
 		if strings.Contains(names.String(), "open TCP 6443") != c.port {
 			t.Errorf("%s: port 6443 is named: %v, want %v\n%s", name, !c.port, c.port, names.String())
@@ -41,7 +41,7 @@ func TestPort50001IsNamedWhileTheNodeIsStillReady(t *testing.T) {
 		s := troubled(func(s *snapshot.Snapshot) {
 			s.Consoles[s.VMs[0].ID] = "[    1.000000] [talos] [initramfs] booting Talos v1.13.0\n" + at + refused + "\n"
 		})
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO413")
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO413")
 		if len(found) != want || want > 0 && !strings.Contains(found[0].Fix, "TCP 50001") {
 			t.Errorf("at %s: %+v, want %d", at, found, want)
 		}

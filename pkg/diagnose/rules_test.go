@@ -23,6 +23,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -34,9 +35,9 @@ type scenario struct {
 	trouble, nearMiss func(*snapshot.Snapshot)
 }
 
-func scenarios() map[string]scenario {
-	out := map[string]scenario{}
-	for _, family := range []map[string]scenario{
+func scenarios() map[rule.ID]scenario {
+	out := map[rule.ID]scenario{}
+	for _, family := range []map[rule.ID]scenario{
 		launchScenarios(), pendingScenarios(), bootScenarios(), initScenarios(), runScenarios(), rebootScenarios(), againScenarios(),
 		endScenarios(), fleetScenarios(), certificateScenarios(),
 	} {
@@ -45,7 +46,7 @@ func scenarios() map[string]scenario {
 	return out
 }
 
-func launchScenarios() map[string]scenario {
+func launchScenarios() map[rule.ID]scenario {
 	gone := func(reason, message string, before time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			if reason == "InsufficientCapacityError" {
@@ -65,7 +66,7 @@ func launchScenarios() map[string]scenario {
 			}
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO101": {func(s *snapshot.Snapshot) {
 			s.NodeClasses[0].Status.Conditions[0].Status = "False"
 			s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
@@ -105,7 +106,7 @@ func launchScenarios() map[string]scenario {
 	}
 }
 
-func bootScenarios() map[string]scenario {
+func bootScenarios() map[rule.ID]scenario {
 	shows := func(line string) scenario {
 		return scenario{
 			func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(line)) },
@@ -114,7 +115,7 @@ func bootScenarios() map[string]scenario {
 			},
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO201": {
 			func(s *snapshot.Snapshot) {
 				booting(s, 10*time.Minute, "")
@@ -168,7 +169,7 @@ func bootScenarios() map[string]scenario {
 	}
 }
 
-func initScenarios() map[string]scenario {
+func initScenarios() map[rule.ID]scenario {
 	const cni = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"
 	notReadyFor := func(age time.Duration, message string) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
@@ -185,7 +186,7 @@ func initScenarios() map[string]scenario {
 	waits := func(reason string, age time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) { initializing(s, reason, age) }
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO301": {notReadyFor(4*time.Minute, cni), notReadyFor(time.Minute, cni)},
 		"KPO302": {waits("StartupTaintsExist", 6*time.Minute), waits("StartupTaintsExist", 4*time.Minute)},
 		"KPO303": {tainted(4 * time.Minute), tainted(time.Minute)},
@@ -195,7 +196,7 @@ func initScenarios() map[string]scenario {
 	}
 }
 
-func runScenarios() map[string]scenario {
+func runScenarios() map[rule.ID]scenario {
 	drops := func(keys ...string) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			for _, key := range keys {
@@ -209,7 +210,7 @@ func runScenarios() map[string]scenario {
 			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "DisruptionBlocked", "PDB shop/redis prevents pod evictions", 5*time.Minute)}
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO401": {
 			func(s *snapshot.Snapshot) {
 				notReady(s, "NodeStatusUnknown", "Kubelet stopped posting node status.", 5*time.Minute)
@@ -235,7 +236,7 @@ func runScenarios() map[string]scenario {
 	}
 }
 
-func endScenarios() map[string]scenario {
+func endScenarios() map[rule.ID]scenario {
 	drains := func(allowed int32) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			terminating(s, 3*time.Minute)
@@ -273,7 +274,7 @@ func endScenarios() map[string]scenario {
 			s.NodeClaims[0].Annotations = map[string]string{karpv1.NodeClaimTerminationTimestampAnnotationKey: now().Add(end).Format(time.RFC3339)}
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO501": {drains(0), drains(1)},
 		"KPO502": {annotated("true"), annotated("10m")},
 		"KPO508": {twoBudgets("redis", "redis-copy"), twoBudgets("redis", "other")},
@@ -288,14 +289,14 @@ func endScenarios() map[string]scenario {
 	}
 }
 
-func fleetScenarios() map[string]scenario {
+func fleetScenarios() map[rule.ID]scenario {
 	leaks := func(age time.Duration) func(*snapshot.Snapshot) {
 		return func(s *snapshot.Snapshot) {
 			s.NodeClaims, s.Nodes = s.NodeClaims[1:], s.Nodes[1:]
 			s.VMs[0].CreatedAt, s.VMs[0].EURPerHour = now().Add(-age), 0.2
 		}
 	}
-	return map[string]scenario{
+	return map[rule.ID]scenario{
 		"KPO601": {leaks(9 * 24 * time.Hour), leaks(5 * time.Minute)},
 		"KPO603": {
 			func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(2 * time.Minute)) },
@@ -329,33 +330,33 @@ func troubled(change func(*snapshot.Snapshot)) *snapshot.Snapshot {
 	return s
 }
 
-func problemsOf(r diagnose.Report, check string) []diagnose.Problem {
+func problemsOf(r diagnose.Report, check rule.ID) []diagnose.Problem {
 	return slices.DeleteFunc(slices.Clone(r.Problems), func(p diagnose.Problem) bool { return p.Check != check })
 }
 
 func TestHealthyClusterPassesAllChecks(t *testing.T) {
-	r := diagnose.Run(healthy("default-7xk2p", "default-9qqzz"), diagnose.Checks())
-	if !r.Healthy() || len(r.Passed) != len(diagnose.Checks()) {
+	r := diagnose.Run(healthy("default-7xk2p", "default-9qqzz"), diagnose.Rules())
+	if !r.Healthy() || len(r.Passed) != len(diagnose.Rules()) {
 		t.Errorf("problems %v, not checked %v, %d passed", r.Problems, r.NotChecked, len(r.Passed))
 	}
 }
 
 func TestEachCheckFindsItsTroubleAndNoNearMiss(t *testing.T) {
 	all := scenarios()
-	for _, check := range diagnose.Checks() {
-		t.Run(check.ID, func(t *testing.T) {
+	for _, check := range diagnose.Rules() {
+		t.Run(string(check.ID), func(t *testing.T) {
 			scenario, ok := all[check.ID]
 			if !ok {
 				t.Fatal("no scenario")
 			}
-			if near := problemsOf(diagnose.Run(troubled(scenario.nearMiss), diagnose.Checks()), check.ID); len(near) > 0 {
+			if near := problemsOf(diagnose.Run(troubled(scenario.nearMiss), diagnose.Rules()), check.ID); len(near) > 0 {
 				t.Errorf("the near miss is taken for trouble: %+v", near)
 			}
-			found := problemsOf(diagnose.Run(troubled(scenario.trouble), diagnose.Checks()), check.ID)
+			found := problemsOf(diagnose.Run(troubled(scenario.trouble), diagnose.Rules()), check.ID)
 			if len(found) == 0 {
-				t.Fatalf("not found; instead %+v", diagnose.Run(troubled(scenario.trouble), diagnose.Checks()).Problems)
+				t.Fatalf("not found; instead %+v", diagnose.Run(troubled(scenario.trouble), diagnose.Rules()).Problems)
 			}
-			golden(t, check.ID, found)
+			golden(t, string(check.ID), found)
 		})
 	}
 }
@@ -386,7 +387,7 @@ func golden(t *testing.T, name string, value any) {
 
 func TestOrderOfWhatWasReadDoesNotMatter(t *testing.T) {
 	for id, scenario := range scenarios() {
-		want := diagnose.Run(troubled(scenario.trouble), diagnose.Checks())
+		want := diagnose.Run(troubled(scenario.trouble), diagnose.Rules())
 		for range 5 {
 			s := troubled(scenario.trouble)
 			shuffle(s.NodeClaims)
@@ -395,7 +396,7 @@ func TestOrderOfWhatWasReadDoesNotMatter(t *testing.T) {
 			shuffle(s.Events)
 			shuffle(s.Pods)
 			shuffle(s.Quotas)
-			if diff := cmp.Diff(want, diagnose.Run(s, diagnose.Checks())); diff != "" {
+			if diff := cmp.Diff(want, diagnose.Run(s, diagnose.Rules())); diff != "" {
 				t.Errorf("%s: %s", id, diff)
 			}
 		}
@@ -448,12 +449,12 @@ func blind(s *snapshot.Snapshot, source snapshot.Source) {
 
 func TestMissingSourceNeverTurnsTroubleIntoOK(t *testing.T) {
 	for id, scenario := range scenarios() {
-		before := diagnose.Run(troubled(scenario.trouble), diagnose.Checks())
+		before := diagnose.Run(troubled(scenario.trouble), diagnose.Rules())
 		for _, source := range allSources() {
 			s := troubled(scenario.trouble)
 			blind(s, source)
-			after := diagnose.Run(s, diagnose.Checks())
-			for _, check := range diagnose.Checks() {
+			after := diagnose.Run(s, diagnose.Rules())
+			for _, check := range diagnose.Rules() {
 				if !slices.Contains(before.Passed, check.ID) && slices.Contains(after.Passed, check.ID) {
 					t.Errorf("%s: without %s, %s passes", id, source, check.ID)
 				}
@@ -466,7 +467,7 @@ func TestMissingSourceNeverTurnsTroubleIntoOK(t *testing.T) {
 }
 
 func TestEmptySnapshotKnowsNothing(t *testing.T) {
-	r := diagnose.Run(&snapshot.Snapshot{TakenAt: now()}, diagnose.Checks())
+	r := diagnose.Run(&snapshot.Snapshot{TakenAt: now()}, diagnose.Rules())
 	if len(r.Passed) > 0 || len(r.Problems) > 0 || !r.Blind() {
 		t.Errorf("passed %v, problems %v", r.Passed, r.Problems)
 	}
@@ -477,21 +478,21 @@ func TestSourceThatNobodyWantedIsNoBlindness(t *testing.T) {
 	for _, source := range []snapshot.Source{snapshot.SourceVMs, snapshot.SourceConsoles, snapshot.SourceQuotas} {
 		s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateSkipped, Reason: "--cloud=off"}
 	}
-	if r := diagnose.Run(s, diagnose.Checks()); r.Blind() || len(r.NotChecked) == 0 {
+	if r := diagnose.Run(s, diagnose.Rules()); r.Blind() || len(r.NotChecked) == 0 {
 		t.Errorf("blind %v, not checked %v", r.Blind(), r.NotChecked)
 	}
 }
 
 func TestChecksAreExplainedAndNumberedOnce(t *testing.T) {
-	seen := map[string]bool{}
-	ids := []string{}
-	for _, check := range diagnose.Checks() {
+	seen := map[rule.ID]bool{}
+	ids := []rule.ID{}
+	for _, check := range diagnose.Rules() {
 		if seen[check.ID] {
 			t.Errorf("%s is there twice", check.ID)
 		}
 		seen[check.ID] = true
 		ids = append(ids, check.ID)
-		page := diagnose.Page(check.ID)
+		page := check.Doc.String()
 		for _, part := range []string{"means  ", "known by  ", "fix  ", "fixed if  "} {
 			if !strings.Contains(page, part) {
 				t.Errorf("%s: the page lacks %q", check.ID, part)
@@ -501,7 +502,7 @@ func TestChecksAreExplainedAndNumberedOnce(t *testing.T) {
 			t.Errorf("%s needs no source: it would pass unread", check.ID)
 		}
 	}
-	for _, check := range diagnose.Checks() {
+	for _, check := range diagnose.Rules() {
 		for _, id := range check.ExplainedBy {
 			if !slices.Contains(ids, id) {
 				t.Errorf("%s is explained by %s, which does not exist", check.ID, id)
@@ -514,7 +515,7 @@ func TestRootCauseHidesWhatFollowsFromIt(t *testing.T) {
 	s := troubled(func(s *snapshot.Snapshot) {
 		booting(s, 10*time.Minute, console("[talos] entering maintenance service {}"))
 	})
-	if r := diagnose.Run(s, diagnose.Checks()); len(r.Problems) != 1 || r.Problems[0].Check != "KPO203" {
+	if r := diagnose.Run(s, diagnose.Rules()); len(r.Problems) != 1 || r.Problems[0].Check != "KPO203" {
 		t.Errorf("problems %+v, want KPO203 alone", r.Problems)
 	}
 }

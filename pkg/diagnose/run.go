@@ -3,41 +3,37 @@ package diagnose
 import (
 	"cmp"
 	"slices"
-	"strings"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
 // evidenceAtMost keeps a problem of a hundred machines readable: they share their cause, and mostly their evidence.
 const evidenceAtMost = 4
 
-// Run judges a Snapshot by the checks. With names, only findings about one of them are reported.
-func Run(s *snapshot.Snapshot, checks []Check, names ...string) Report {
-	world := newWorld(s)
-	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []string{}, UnderWay: []Note{}}
-	found := map[string][]Finding{}
-	for _, check := range checks {
-		missing := missingSources(s, check)
-		if len(missing) > 0 && (check.ID != wrongAccount || s.WrongAccount == "") { // what it finds is why they are missing
-			report.NotChecked = append(report.NotChecked, missing...)
-			continue
-		}
-		verdict := check.Find(world)
+// Run judges a Snapshot by the rules. With names, only findings about one of them are reported.
+func Run(s *snapshot.Snapshot, rules []rule.Rule, names ...string) Report {
+	w := rule.NewWorld(s)
+	report := Report{Problems: []Problem{}, NotChecked: []NotChecked{}, Passed: []rule.ID{}, UnderWay: []Note{}}
+	found := map[rule.ID][]rule.Finding{}
+	for _, row := range rules {
+		verdict, missing := apply(w, row)
+		report.NotChecked = append(report.NotChecked, missing...)
 		for _, reason := range unique(verdict.Unknown) {
-			report.NotChecked = append(report.NotChecked, NotChecked{Check: check.ID, Title: check.Title, Reason: reason})
+			report.NotChecked = append(report.NotChecked, NotChecked{Check: row.ID, Title: row.Title, Reason: reason})
 		}
-		found[check.ID] = verdict.Findings
-		if len(verdict.Findings) == 0 && len(verdict.Unknown) == 0 {
-			report.Passed = append(report.Passed, check.ID)
+		found[row.ID] = verdict.Findings
+		if len(verdict.Findings) == 0 && len(verdict.Unknown) == 0 && len(missing) == 0 {
+			report.Passed = append(report.Passed, row.ID)
 		}
 	}
-	all := world.explain(checks, found)
+	all := explain(w, rules, found)
 	markAbout(all, names)
-	for _, check := range checks {
-		report.Problems = append(report.Problems, group(check, shown(check, all))...)
+	for _, row := range rules {
+		report.Problems = append(report.Problems, group(row, shown(row, all))...)
 	}
-	report.UnderWay = world.underWay(all, names)
-	report.Elsewhere = world.elsewhere(checks, all, names, report)
+	report.UnderWay = underWay(w, all, names)
+	report.Elsewhere = elsewhere(w, rules, all, names, report)
 	slices.SortStableFunc(report.Problems, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(weight(b.Severity), weight(a.Severity)),
@@ -49,28 +45,41 @@ func Run(s *snapshot.Snapshot, checks []Check, names ...string) Report {
 	return report
 }
 
-func weight(s Severity) int {
-	if s == Error {
+func weight(s rule.Severity) int {
+	if s == rule.Error {
 		return 1
 	}
 	return 0
 }
 
-func missingSources(s *snapshot.Snapshot, check Check) []NotChecked {
+// apply returns what a rule says, or why it says nothing.
+func apply(w *rule.World, row rule.Rule) (rule.Verdict, []NotChecked) {
+	missing := missingSources(w.Snapshot, row)
+	if len(missing) > 0 && !row.FindsUnread {
+		return rule.Verdict{}, missing
+	}
+	verdict := row.Judge(w)
+	if len(missing) > 0 && len(verdict.Findings) == 0 {
+		return rule.Verdict{}, missing
+	}
+	return verdict, nil
+}
+
+func missingSources(s *snapshot.Snapshot, row rule.Rule) []NotChecked {
 	var out []NotChecked
-	for _, source := range check.Needs {
+	for _, source := range row.Needs {
 		if why := s.Why(source); why != "" {
 			asked := s.Sources[source].State == snapshot.StateSkipped
-			out = append(out, NotChecked{Check: check.ID, Title: check.Title, Reason: why, Asked: asked})
+			out = append(out, NotChecked{Check: row.ID, Title: row.Title, Reason: why, Asked: asked})
 		}
 	}
 	return out
 }
 
 // group makes one problem of all findings with one cause.
-func group(check Check, findings []Finding) []Problem {
+func group(row rule.Rule, findings []rule.Finding) []Problem {
 	byCause := map[string]*Problem{}
-	slices.SortStableFunc(findings, func(a, b Finding) int {
+	slices.SortStableFunc(findings, func(a, b rule.Finding) int {
 		return cmp.Or(a.Subject.Since.Compare(b.Subject.Since), cmp.Compare(a.Subject.Name, b.Subject.Name))
 	})
 	var order []string
@@ -78,7 +87,7 @@ func group(check Check, findings []Finding) []Problem {
 		p := byCause[f.Cause]
 		if p == nil {
 			p = &Problem{
-				Check: check.ID, Title: check.Title, Severity: check.Severity, Confidence: f.Confidence, Cause: f.Cause,
+				Check: row.ID, Title: row.Title, Severity: row.Severity, Confidence: f.Confidence, Cause: f.Cause,
 				Deadline: f.Deadline, Consequence: f.Consequence, Next: f.Next, Writes: writes(f.Next), Fix: f.Fix,
 			}
 			byCause[f.Cause] = p
@@ -97,45 +106,18 @@ func group(check Check, findings []Finding) []Problem {
 	return out
 }
 
-func (p *Problem) addEvidence(evidence []Evidence) {
+func (p *Problem) addEvidence(evidence []rule.Evidence) {
 	for _, e := range evidence {
 		e.Text = readable(e)
-		same := func(had Evidence) bool { return had.Source == e.Source && had.Text == e.Text }
+		same := func(had rule.Evidence) bool { return had.Source == e.Source && had.Text == e.Text }
 		if len(p.Evidence) < evidenceAtMost && !slices.ContainsFunc(p.Evidence, same) {
 			p.Evidence = append(p.Evidence, e)
 		}
 	}
 }
 
-// Healthy reports whether everything was looked at, but for what the user asked to leave out, and nothing is wrong.
-func (r Report) Healthy() bool { return len(r.Problems) == 0 && !r.Blind() }
-
-// Settled reports whether the report is healthy, nothing is under way, and the rest of the cluster is no different: then
-// there is nothing to do, and nothing to wait for.
-func (r Report) Settled() bool { return r.Healthy() && len(r.Notes()) == 0 }
-
-// Blind reports whether something that the user did not ask to leave out could not be looked at.
-func (r Report) Blind() bool {
-	return slices.ContainsFunc(r.NotChecked, func(n NotChecked) bool { return !n.Asked })
-}
-
-// WrongAccount reports whether Outscale was looked at in another account than the cluster's.
-func (r Report) WrongAccount() bool {
-	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == wrongAccount })
-}
-
 func unique(in []string) []string {
 	out := slices.Clone(in)
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// short makes one line of a message. Of a long one the end stays: errors are wrapped from the outside.
-func short(text string) string {
-	const most, head = 280, 90
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) <= most {
-		return string(runes)
-	}
-	return string(runes[:head]) + " … " + string(runes[len(runes)-most+head+3:])
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -20,13 +21,13 @@ func worlds(t *testing.T) map[string]*snapshot.Snapshot {
 	out := map[string]*snapshot.Snapshot{}
 	for id, scenario := range scenarios() {
 		for name, change := range map[string]func(*snapshot.Snapshot){"trouble": scenario.trouble, "near miss": scenario.nearMiss} {
-			out[id+" "+name] = troubled(change)
-			out[id+" "+name+", controller down"] = troubled(change)
-			if c := out[id+" "+name+", controller down"].Cluster.Controller; c != nil {
+			out[string(id)+" "+name] = troubled(change)
+			out[string(id)+" "+name+", controller down"] = troubled(change)
+			if c := out[string(id)+" "+name+", controller down"].Cluster.Controller; c != nil {
 				c.Available = 0
 			}
-			out[id+" "+name+", CCM down"] = troubled(change)
-			if c := out[id+" "+name+", CCM down"].Cluster.CCM; c != nil {
+			out[string(id)+" "+name+", CCM down"] = troubled(change)
+			if c := out[string(id)+" "+name+", CCM down"].Cluster.CCM; c != nil {
 				c.Available = 0
 			}
 		}
@@ -58,7 +59,7 @@ func worlds(t *testing.T) map[string]*snapshot.Snapshot {
 
 func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 	for name, s := range worlds(t) {
-		for _, problem := range diagnose.Run(s, diagnose.Checks()).Problems {
+		for _, problem := range diagnose.Run(s, diagnose.Rules()).Problems {
 			for _, subject := range problem.Subjects {
 				names := []string{subject.Name}
 				if m, err := snapshot.Find(s.Machines(), subject.Name); err == nil {
@@ -66,7 +67,7 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 				} else if !diagnose.Knows(s, subject.Name) {
 					t.Errorf("%s: doctor does not know %s", name, subject.Name)
 				}
-				if len(problemsOf(diagnose.Run(s, diagnose.Checks(), names...), problem.Check)) == 0 {
+				if len(problemsOf(diagnose.Run(s, diagnose.Rules(), names...), problem.Check)) == 0 {
 					t.Errorf("%s: doctor %s does not show %s", name, subject.Name, problem.Check)
 				}
 			}
@@ -75,7 +76,7 @@ func TestWhoAsksAboutTheSubjectOfAFindingSeesIt(t *testing.T) {
 }
 
 func TestControllerThatIsDownIsShownToWhoAsksAboutWhatItLeavesUndone(t *testing.T) {
-	for check, change := range map[string]func(*snapshot.Snapshot){
+	for check, change := range map[rule.ID]func(*snapshot.Snapshot){
 		"KPO603": func(s *snapshot.Snapshot) {
 			launching(s, "AwaitingReconciliation", 4*time.Minute)
 			s.Cluster.Controller.Available = 0
@@ -87,7 +88,7 @@ func TestControllerThatIsDownIsShownToWhoAsksAboutWhatItLeavesUndone(t *testing.
 		},
 	} {
 		s := troubled(change)
-		r := diagnose.Run(s, diagnose.Checks(), s.NodeClaims[0].Name)
+		r := diagnose.Run(s, diagnose.Rules(), s.NodeClaims[0].Name)
 		if len(r.Problems) != 1 || r.Problems[0].Check != check {
 			t.Errorf("problems %+v, want %s alone", r.Problems, check)
 		}
@@ -103,14 +104,14 @@ func TestMachinesThatStartAreUnderWay(t *testing.T) {
 		}
 	}
 	var texts []string
-	r := diagnose.Run(s, diagnose.Checks())
+	r := diagnose.Run(s, diagnose.Rules())
 	for _, note := range r.UnderWay {
 		texts = append(texts, note.Text+" "+now().Sub(note.Since).String())
 	}
 	if want := []string{"1 machine is starting 12s", "1 machine is being deleted 5s"}; !slices.Equal(texts, want) || !r.Healthy() || r.Settled() {
 		t.Errorf("under way %q, want %q; healthy %v, settled %v", texts, want, r.Healthy(), r.Settled())
 	}
-	r = diagnose.Run(s, diagnose.Checks(), diagnose.NamesOf(s.Machines()[2])...)
+	r = diagnose.Run(s, diagnose.Rules(), diagnose.NamesOf(s.Machines()[2])...)
 	const want = "what you named is fine; elsewhere in the cluster: 1 machine is starting, 1 machine is being deleted (kubectl kpo doctor)"
 	if len(r.UnderWay) > 0 || !r.Healthy() || r.Settled() || r.Elsewhere == nil || r.Elsewhere.Text != want {
 		t.Errorf("the third machine runs, and has %+v, elsewhere %+v, settled %v", r.UnderWay, r.Elsewhere, r.Settled())

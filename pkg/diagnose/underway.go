@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -42,32 +43,32 @@ func (a activity) words() (noun, one, many string) {
 }
 
 // underWay says what is neither wrong nor done. Without it, a machine that is no node yet would pass for a healthy one.
-func (w *World) underWay(all []*judged, names []string) []Note {
-	return notes(w.activitiesOf(all, names))
+func underWay(w *rule.World, all []*judged, names []string) []Note {
+	return notes(activitiesOf(w, all, names))
 }
 
 // activitiesOf are the things that are under way, by what they do.
-func (w *World) activitiesOf(all []*judged, names []string) map[activity][]Ref {
+func activitiesOf(w *rule.World, all []*judged, names []string) map[activity][]rule.Ref {
 	troubled := map[string]bool{}
 	for _, j := range all {
-		troubled[j.Subject.key()] = true
+		troubled[j.Subject.Key()] = true
 	}
-	subjects := w.machinesUnderWay(troubled, names)
-	for _, pod := range w.pending() {
-		if !troubled[pod.key()] && pod.concerns(names) {
+	subjects := machinesUnderWay(w, troubled, names)
+	for _, pod := range w.Pending() {
+		if !troubled[pod.Key()] && pod.Concerns(names) {
 			subjects[isPending] = append(subjects[isPending], pod)
 		}
 	}
 	for i := range w.NodePools {
-		ref := Ref{Kind: "NodePool", Name: w.NodePools[i].Name, Since: w.blockedSince(w.NodePools[i].Name).UTC()}
-		if !ref.Since.IsZero() && ref.concerns(names) {
+		ref := rule.Ref{Kind: "NodePool", Name: w.NodePools[i].Name, Since: blockedSince(w, w.NodePools[i].Name).UTC()}
+		if !ref.Since.IsZero() && ref.Concerns(names) {
 			subjects[isBlocked] = append(subjects[isBlocked], ref)
 		}
 	}
 	return subjects
 }
 
-func notes(subjects map[activity][]Ref) []Note {
+func notes(subjects map[activity][]rule.Ref) []Note {
 	out := []Note{}
 	for what := range activities {
 		if refs := subjects[what]; len(refs) > 0 {
@@ -78,24 +79,24 @@ func notes(subjects map[activity][]Ref) []Note {
 }
 
 // machinesUnderWay are the machines that are no Ready nodes, and that no finding is about.
-func (w *World) machinesUnderWay(troubled map[string]bool, names []string) map[activity][]Ref {
-	out := map[activity][]Ref{}
-	for _, m := range w.machines {
+func machinesUnderWay(w *rule.World, troubled map[string]bool, names []string) map[activity][]rule.Ref {
+	out := map[activity][]rule.Ref{}
+	for _, m := range w.Machines() {
 		what, since := activityOf(m)
 		if what == isUnclaimed && w.Why(snapshot.SourceNodeClaims) != "" {
 			continue // whether it has one is not known
 		}
-		parts := slices.DeleteFunc(partsOf(m), func(r Ref) bool {
+		parts := slices.DeleteFunc(rule.PartsOf(m), func(r rule.Ref) bool {
 			return r.Kind == "NodePool" || r.Kind == "OutscaleNodeClass"
 		})
-		if what == isSettled || slices.ContainsFunc(parts, func(r Ref) bool { return troubled[r.key()] }) {
+		if what == isSettled || slices.ContainsFunc(parts, func(r rule.Ref) bool { return troubled[r.Key()] }) {
 			continue
 		}
-		ref := Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
+		ref := rule.Ref{Kind: parts[0].Kind, Name: parts[0].Name, Since: since.UTC()}
 		if m.VM != nil {
 			ref.VM = m.VM.ID
 		}
-		if len(names) == 0 || slices.ContainsFunc(parts, func(r Ref) bool { return r.concerns(names) }) {
+		if len(names) == 0 || slices.ContainsFunc(parts, func(r rule.Ref) bool { return r.Concerns(names) }) {
 			out[what] = append(out[what], ref)
 		}
 	}
@@ -104,14 +105,14 @@ func (w *World) machinesUnderWay(troubled map[string]bool, names []string) map[a
 
 // blockedSince is since when a budget of the NodePool blocks disruption.
 // Any budget does while one of its nodes is replaced.
-func (w *World) blockedSince(pool string) time.Time {
+func blockedSince(w *rule.World, pool string) time.Time {
 	const (
 		lasting = 5 * time.Minute
 		current = 2 * time.Minute // Karpenter says it again after one
 	)
-	for _, event := range w.eventsOf("NodePool", pool, "DisruptionBlocked") {
+	for _, event := range w.EventsOf("NodePool", pool, "DisruptionBlocked") {
 		first, last := event.FirstTimestamp.Time, snapshot.Seen(event)
-		if !first.IsZero() && w.since(last) <= current && last.Sub(first) >= lasting {
+		if !first.IsZero() && w.Since(last) <= current && last.Sub(first) >= lasting {
 			return first
 		}
 	}
@@ -137,8 +138,8 @@ func activityOf(m snapshot.Machine) (activity, time.Time) {
 	}
 }
 
-func (a activity) note(refs []Ref) Note {
-	slices.SortFunc(refs, func(x, y Ref) int {
+func (a activity) note(refs []rule.Ref) Note {
+	slices.SortFunc(refs, func(x, y rule.Ref) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Name, y.Name))
 	})
 	noun, one, many := a.words()

@@ -11,6 +11,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -18,7 +19,7 @@ import (
 func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 	for name, c := range map[string]struct {
 		change   func(*snapshot.Snapshot)
-		check    string
+		check    rule.ID
 		fix      string
 		deletes  bool
 		deadline bool
@@ -49,7 +50,7 @@ func TestLossOfAVMSaysWhatHappensByItself(t *testing.T) {
 			s.Nodes[0].Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
 		}, "KPO412", "keeps the node as it is", true, false},
 	} {
-		found := problemsOf(diagnose.Run(troubled(c.change), diagnose.Checks()), c.check)
+		found := problemsOf(diagnose.Run(troubled(c.change), diagnose.Rules()), c.check)
 		if len(found) != 1 {
 			t.Errorf("%s: %+v, want %s", name, found, c.check)
 			continue
@@ -106,17 +107,17 @@ func TestClaimsWhoseConsoleWasNotReadAreLikenedToTheirWave(t *testing.T) {
 	} {
 		s := wave(30, 20, refusedToken)
 		c.change(s)
-		found := problemsOf(diagnose.Run(s, diagnose.Checks()), "KPO216")
+		found := problemsOf(diagnose.Run(s, diagnose.Rules()), "KPO216")
 		i := slices.IndexFunc(found, func(p diagnose.Problem) bool { return len(p.Subjects) >= 10 })
 		if i < 0 {
 			t.Errorf("%s: %+v", name, found)
 			continue
 		}
 		text := found[i].Evidence[0].Text
-		if c.says == "" && (strings.Contains(text, "consoles read") || found[i].Confidence != diagnose.Possible) {
+		if c.says == "" && (strings.Contains(text, "consoles read") || found[i].Confidence != rule.Possible) {
 			t.Errorf("%s: %s %s", name, found[i].Confidence, text)
 		}
-		if c.says != "" && (!strings.Contains(text, c.says) || !strings.HasSuffix(text, "the other 10 share NodeClass and age") || found[i].Confidence != diagnose.Likely) {
+		if c.says != "" && (!strings.Contains(text, c.says) || !strings.HasSuffix(text, "the other 10 share NodeClass and age") || found[i].Confidence != rule.Likely) {
 			t.Errorf("%s: %s %s", name, found[i].Confidence, text)
 		}
 	}
@@ -125,16 +126,16 @@ func TestClaimsWhoseConsoleWasNotReadAreLikenedToTheirWave(t *testing.T) {
 func TestClusterIDsThatAreNotKnownAreNotCompared(t *testing.T) {
 	for name, c := range map[string]struct {
 		change     func(*snapshot.Snapshot)
-		confidence diagnose.Confidence
+		confidence rule.Confidence
 	}{
-		"both from workloads": {func(*snapshot.Snapshot) {}, diagnose.Certain},
+		"both from workloads": {func(*snapshot.Snapshot) {}, rule.Certain},
 		"that of the CCM from tags": {func(s *snapshot.Snapshot) {
 			s.Cluster.CCMFrom = "tags of the control plane's VMs"
-		}, diagnose.Likely},
+		}, rule.Likely},
 		"ours is not known": {func(s *snapshot.Snapshot) { s.Cluster.ID = "" }, ""},
 	} {
 		s := troubled(func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other"; c.change(s) })
-		r := diagnose.Run(s, diagnose.Checks())
+		r := diagnose.Run(s, diagnose.Rules())
 		found := problemsOf(r, "KPO608")
 		unknown := slices.ContainsFunc(r.NotChecked, func(n diagnose.NotChecked) bool { return n.Check == "KPO608" })
 		if (len(found) == 0) != (c.confidence == "") || unknown != (c.confidence == "") || len(found) > 0 && found[0].Confidence != c.confidence {

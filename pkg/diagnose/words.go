@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 )
 
 var (
@@ -13,7 +15,7 @@ var (
 
 // readable returns the text of evidence as a person reads it. A line of a console or a message of Karpenter can be JSON in
 // JSON, in which each quote has as many backslashes as there are layers. Tags are quoted by ourselves, and stay so.
-func readable(e Evidence) string {
+func readable(e rule.Evidence) string {
 	if e.Source == "vm" || !strings.Contains(e.Text, `\"`) {
 		return e.Text
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/rule"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -123,7 +124,7 @@ func (t *Theme) summary(to io.Writer, r diagnose.Report) {
 	}
 	errors, warnings := 0, 0
 	for _, p := range r.Problems {
-		if p.Severity == diagnose.Error {
+		if p.Severity == rule.Error {
 			errors++
 		} else {
 			warnings++
@@ -149,7 +150,7 @@ func (t *Theme) healthy(r diagnose.Report) string {
 
 func (t *Theme) headline(p diagnose.Problem) string {
 	mark := MarkWarning
-	if p.Severity == diagnose.Error {
+	if p.Severity == rule.Error {
 		mark = MarkError
 	}
 	detail := string(p.Confidence)
@@ -160,7 +161,7 @@ func (t *Theme) headline(p diagnose.Problem) string {
 	return Wrap(fmt.Sprintf("%s  (%s)", line, detail), t.Width, 4)
 }
 
-func subjects(refs []diagnose.Ref) string {
+func subjects(refs []rule.Ref) string {
 	if len(refs) == 1 {
 		return refs[0].Kind + " " + refs[0].Name
 	}
@@ -191,7 +192,7 @@ func (t *Theme) problem(to io.Writer, p diagnose.Problem) {
 		t.part(to, "fix", p.Fix)
 	}
 	fmt.Fprintf(to, "  > %-*s%s\n", label-4, "next", t.Bold(t.Text(p.Next))+warning(p))
-	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+p.Check)
+	fmt.Fprintf(to, "    %-*s%s\n", label-4, "more", "kubectl kpo explain "+string(p.Check))
 }
 
 // warning marks a command that writes. It is a comment of the shell: the line can be pasted as it is.
@@ -210,7 +211,7 @@ func (t *Theme) deadline(p diagnose.Problem) string {
 }
 
 // names lists the subjects. They are not cut: what cannot be shown is counted.
-func (t *Theme) names(to io.Writer, refs []diagnose.Ref) {
+func (t *Theme) names(to io.Writer, refs []rule.Ref) {
 	const most = 3
 	shown := refs
 	if !t.Wide && len(refs) > most {
@@ -246,7 +247,7 @@ func (t *Theme) rest(to io.Writer, r diagnose.Report) {
 		return
 	}
 	if t.Wide {
-		fmt.Fprintln(to, Wrap(t.Line(MarkOK, "passed: "+strings.Join(r.Passed, " ")), t.Width, 4))
+		fmt.Fprintln(to, Wrap(t.Line(MarkOK, "passed: "+strings.Trim(fmt.Sprint(r.Passed), "[]")), t.Width, 4))
 		return
 	}
 	// No tick below a problem, and none where something could not be read.
@@ -280,7 +281,7 @@ func byReason(in []diagnose.NotChecked) []*unchecked {
 			index[n.Reason] = u
 			out = append(out, u)
 		}
-		u.checks = append(u.checks, n.Check)
+		u.checks = append(u.checks, string(n.Check))
 	}
 	return out
 }

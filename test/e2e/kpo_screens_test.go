@@ -61,7 +61,7 @@ func (w *world) finds(args []string, checks ...string) func(context.Context) err
 		}
 		var got []string
 		for _, problem := range report.Problems {
-			got = append(got, problem.Check)
+			got = append(got, string(problem.Check))
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(slices.Sorted(slices.Values(checks)), got); diff != "" {

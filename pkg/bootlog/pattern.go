@@ -1,0 +1,101 @@
+package bootlog
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// pattern is an expression, and the words of which every line that it matches has one. A console has thousands of lines
+// and each is held against a hundred expressions: looking for words first saves almost all of their work.
+type pattern struct {
+	*regexp.Regexp
+
+	words []string
+}
+
+// line is a line of text, and the same in lower case: that is what words are looked for in.
+type line struct {
+	text, folded string
+}
+
+// newPattern compiles an expression, "" to nil.
+func newPattern(expression string) *pattern {
+	if expression == "" {
+		return nil
+	}
+	p := &pattern{Regexp: regexp.MustCompile(expression)}
+	if parsed, err := syntax.Parse(expression, syntax.Perl); err == nil {
+		p.words = wordsOf(parsed)
+	}
+	return p
+}
+
+func newLine(text string) line { return line{text: text, folded: fold(text)} }
+
+// fold is the text as an expression without case sees it: that takes the long s for an s.
+func fold(text string) string { return strings.ReplaceAll(strings.ToLower(text), "ſ", "s") }
+
+// may reports whether the expression can match the line.
+func (p *pattern) may(l line) bool {
+	return len(p.words) == 0 ||
+		slices.ContainsFunc(p.words, func(word string) bool { return strings.Contains(l.folded, word) })
+}
+
+// matches reports whether the expression matches the line.
+func (p *pattern) matches(l line) bool { return p.may(l) && p.MatchString(l.text) }
+
+// groups returns where the groups of the expression are in the line, nil if it does not match.
+func (p *pattern) groups(l line) []int {
+	if !p.may(l) {
+		return nil
+	}
+	return p.FindStringSubmatchIndex(l.text)
+}
+
+// wordsOf returns the words of which one is in everything that the expression matches, none if there is no such word.
+func wordsOf(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{fold(string(re.Rune))}
+	case syntax.OpCapture, syntax.OpPlus:
+		return wordsOf(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return wordsOf(re.Sub[0])
+		}
+	case syntax.OpConcat:
+		return longest(re.Sub)
+	case syntax.OpAlternate:
+		var out []string
+		for _, sub := range re.Sub {
+			words := wordsOf(sub)
+			if len(words) == 0 {
+				return nil
+			}
+			out = append(out, words...)
+		}
+		return out
+	default: // what matches nothing, or any of several characters, has no word
+	}
+	return nil
+}
+
+// longest returns the words of the part whose shortest word is the longest: fewest lines have them.
+func longest(parts []*syntax.Regexp) []string {
+	var best []string
+	for _, part := range parts {
+		if words := wordsOf(part); len(words) > 0 && shortest(words) > shortest(best) {
+			best = words
+		}
+	}
+	return best
+}
+
+func shortest(words []string) int {
+	if len(words) == 0 {
+		return 0
+	}
+	return len(slices.MinFunc(words, func(a, b string) int { return len(a) - len(b) }))
+}

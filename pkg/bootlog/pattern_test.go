@@ -1,0 +1,66 @@
+package bootlog
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWordsLoseNoMatch holds each expression against each line with and without looking for words first.
+func TestWordsLoseNoMatch(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for _, s := range Signatures() {
+		lines = append(lines, s.Sample, strings.ToUpper(s.Sample))
+	}
+	for _, secret := range []string{
+		"token: x", "TOKEN=x", "paſſword: x", "toKen: x", "Bearer abcdefgh1", "a://b:c@d", "X-AMZ-Signature=x", "curl --Token x", "[--authkey, x]",
+		"login -u a -p b", "Passphrase was 1", "SECRET KEY is 1", "cannot unmarshal !!str `x`", "ASIA1234", "Set-Cookie: x", "a?SIG=x",
+	} {
+		lines = append(lines, secret)
+	}
+	for _, p := range New().patterns() {
+		for _, text := range lines {
+			if p.MatchString(text) && !p.may(newLine(text)) {
+				t.Errorf("%s\nmatches, and none of %q is in\n%s", p, p.words, text)
+			}
+		}
+	}
+}
+
+// TestFewExpressionsAreTriedOnALine keeps an expression without a word from being held against every line of a console.
+func TestFewExpressionsAreTriedOnALine(t *testing.T) {
+	t.Parallel()
+	for _, p := range New().patterns() {
+		if len(p.words) == 0 {
+			t.Errorf("%s has no word to look for", p)
+		}
+	}
+	l, tried := newLine("XFS (sda6): Ending clean mount"), 0
+	for _, p := range New().patterns() {
+		if p.may(l) {
+			tried++
+		}
+	}
+	if tried > 5 {
+		t.Errorf("%d expressions are tried on %q", tried, l.text)
+	}
+}
+
+// patterns are all expressions that lines are held against.
+func (p *Parser) patterns() []*pattern {
+	var out []*pattern
+	for _, s := range p.signatures {
+		for _, e := range []*pattern{s.line, s.ends, s.recovers} {
+			if e != nil {
+				out = append(out, e)
+			}
+		}
+	}
+	for _, s := range p.stages {
+		out = append(out, s.pattern)
+	}
+	for _, r := range p.cleaner.rules {
+		out = append(out, r.pattern)
+	}
+	return out
+}
