@@ -32,13 +32,15 @@ func (o old) Since(t time.Time) time.Duration { return o.Now().Sub(t) }
 // endings are the NodePools of this world besides the default one, with one node each, and how each ends its node.
 func endings() map[string]func(*karpv1.NodePool) {
 	return map[string]func(*karpv1.NodePool){
-		"empty":  func(p *karpv1.NodePool) { p.Spec.Disruption.ConsolidateAfter.Duration = new(5 * time.Second) },
+		"empty":  func(p *karpv1.NodePool) { p.Spec.Disruption.ConsolidateAfter = after(5 * time.Second) },
 		"drift":  func(*karpv1.NodePool) {},
-		"expiry": func(p *karpv1.NodePool) { p.Spec.Template.Spec.ExpireAfter.Duration = new(100 * time.Second) },
+		"expiry": func(p *karpv1.NodePool) { p.Spec.Template.Spec.ExpireAfter = after(100 * time.Second) },
 		"once":   func(*karpv1.NodePool) {},
 		"boot":   func(p *karpv1.NodePool) { p.Spec.Template.Spec.NodeClassRef.Name = "boot" },
 	}
 }
+
+func after(d time.Duration) karpv1.NillableDuration { return karpv1.NillableDuration{Duration: &d} }
 
 // TestWhyEnded ends nodes in all the ways there are, side by side, and asks the event and the ring why.
 func TestWhyEnded(t *testing.T) {
@@ -59,29 +61,25 @@ func TestWhyEnded(t *testing.T) {
 	w.pin("default")
 	w.scale(6)
 	victims := w.nodesOf("default", 6)
-	t.Run("all", func(t *testing.T) {
-		for name, ending := range map[string]func(*world){
-			"consolidation": func(w *world) {
-				claim := w.nodesOf("empty", 1)[0]
-				w.remove("empty")
-				w.ended(claim, ledger.CauseEmpty, "no pod needed its node")
-			},
-			"drift":               drifts,
-			"expiry":              expires,
-			"never registered":    neverRegisters,
-			"deletion by hand":    func(w *world) { byHand(w, victims[0]) },
-			"garbage collection":  func(w *world) { garbage(w, victims[1]) },
-			"deletion by the CCM": func(w *world) { byCCM(w, victims[2]) },
-			"host failure":        func(w *world) { stops(w, victims[3], ledger.CauseHostFailed, w.Region.FailHost) },
-			"guest power-off":     func(w *world) { stops(w, victims[4], ledger.CauseGuestPoweredOff, w.powerOff) },
-			"stop from outside":   func(w *world) { stops(w, victims[5], ledger.CauseStopped, w.Region.StopVM) },
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				ending(w.in(t))
-			})
-		}
-	})
+	// All of them begin, then each is waited for.
+	checks := map[string]func(*world){"deletion by the CCM": byCCM(w, victims[2])}
+	for name, begin := range map[string]func(*world) func(*world){
+		"consolidation":      consolidates,
+		"drift":              drifts,
+		"expiry":             expires,
+		"never registered":   neverRegisters,
+		"deletion by hand":   byHand(victims[0]),
+		"garbage collection": garbage(victims[1]),
+		"host failure":       stops(victims[3], ledger.CauseHostFailed, w.Region.FailHost),
+		"guest power-off":    stops(victims[4], ledger.CauseGuestPoweredOff, w.powerOff),
+		"stop from outside":  stops(victims[5], ledger.CauseStopped, w.Region.StopVM),
+	} {
+		checks[name] = begin(w)
+	}
+	go w.releasePods(t.Context())
+	for name, check := range checks {
+		t.Run(name, func(t *testing.T) { check(w.in(t)) })
+	}
 	t.Run("once, whatever restarts", func(t *testing.T) { once(w.in(t)) })
 }
 
@@ -90,25 +88,52 @@ func (w *world) powerOff(id string) bool {
 	return true
 }
 
-func drifts(w *world) {
+// releasePods takes the pods away of nodes that end with their kubelet: Karpenter would wait for them for a minute. The
+// interruption controller replaces one node at a time here, and the next one waits for that.
+func (w *world) releasePods(ctx context.Context) {
+	for ctx.Err() == nil {
+		var pods corev1.PodList
+		if err := w.Client.List(ctx, &pods, client.InNamespace("default")); err == nil {
+			for i := range pods.Items {
+				if !pods.Items[i].DeletionTimestamp.IsZero() {
+					_ = w.Client.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0)) // it is tried again
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func consolidates(w *world) func(*world) {
+	claim := w.nodesOf("empty", 1)[0]
+	w.remove("empty")
+	return func(w *world) { w.ended(claim, ledger.CauseEmpty, "no pod needed its node") }
+}
+
+func drifts(w *world) func(*world) {
 	claim := w.nodesOf("drift", 1)[0]
 	var pool karpv1.NodePool
 	w.must(w.Client.Get(w.t.Context(), client.ObjectKey{Name: "drift"}, &pool))
 	stored := pool.DeepCopy()
 	pool.Spec.Template.Labels = map[string]string{"example.com/edition": "second"}
 	w.must(w.Client.Patch(w.t.Context(), &pool, client.MergeFrom(stored)))
-	w.ended(claim, ledger.CauseDrifted, "NodePoolDrifted")
+	return func(w *world) { w.ended(claim, ledger.CauseDrifted, "NodePoolDrifted") }
 }
 
-func expires(w *world) {
+func expires(w *world) func(*world) {
 	claim := w.nodesOf("expiry", 1)[0]
-	w.ended(claim, ledger.CauseExpired, "1m40s")
-	w.remove("expiry") // or each replacement would expire as well
+	return func(w *world) {
+		w.ended(claim, ledger.CauseExpired, "1m40s")
+		w.remove("expiry") // or each replacement would expire as well
+	}
 }
 
 // neverRegisters lets core give up a machine whose kubelet does not start. Core counts from a time in the NodeClaim, and
 // nobody waits a quarter of an hour here.
-func neverRegisters(w *world) {
+func neverRegisters(w *world) func(*world) {
 	var claim *karpv1.NodeClaim
 	w.await("the machine that does not join", func(ctx context.Context) error {
 		claims, err := w.claimsIn(ctx, "boot")
@@ -135,48 +160,67 @@ func neverRegisters(w *world) {
 		}
 		return w.Client.Status().Patch(ctx, now, client.MergeFromWithOptions(stored, client.MergeFromWithOptimisticLock{}))
 	})
-	end := w.ended(claim, ledger.CauseBootFailed, "does not know the flag --max-podz", "[kubelet.", "unknown flag: --max-podz")
-	if end.Registered || end.Console == nil || !strings.HasPrefix(end.Console.ID, "kubelet.") || end.Console.Remedy == "" {
-		w.t.Errorf("the ring has %+v", end)
+	return func(w *world) {
+		end := w.ended(claim, ledger.CauseBootFailed, "does not know the flag --max-podz", "[kubelet.", "unknown flag: --max-podz")
+		if end.Registered || end.Console == nil || !strings.HasPrefix(end.Console.ID, "kubelet.") || end.Console.Remedy == "" {
+			w.t.Errorf("the ring has %+v", end)
+		}
+		w.remove("boot")
 	}
-	w.remove("boot")
 }
 
-func byHand(w *world, claim *karpv1.NodeClaim) {
-	w.must(w.Client.Delete(w.t.Context(), claim))
-	w.ended(claim, ledger.CauseDeletedByHand, "Somebody other than Karpenter")
-}
-
-func garbage(w *world, claim *karpv1.NodeClaim) {
-	if !w.Region.KillVM(idOf(claim)) {
-		w.t.Fatalf("VM %s cannot be killed", idOf(claim))
+func byHand(claim *karpv1.NodeClaim) func(*world) func(*world) {
+	return func(w *world) func(*world) {
+		w.must(w.Client.Delete(w.t.Context(), claim))
+		return func(w *world) { w.ended(claim, ledger.CauseDeletedByHand, "Somebody other than Karpenter") }
 	}
-	w.ended(claim, ledger.CauseVMGone, idOf(claim))
 }
 
-// byCCM lets the CCM lose sight of a VM that runs.
-func byCCM(w *world, claim *karpv1.NodeClaim) {
-	w.fault(oapitest.Fault{Call: "CreateTags", Kind: oapitest.FaultErrorBefore})
-	w.Region.StripTags(idOf(claim), tagNodeName)
+func garbage(claim *karpv1.NodeClaim) func(*world) func(*world) {
+	return func(w *world) func(*world) {
+		if !w.Region.KillVM(idOf(claim)) {
+			w.t.Fatalf("VM %s cannot be killed", idOf(claim))
+		}
+		return func(w *world) { w.ended(claim, ledger.CauseVMGone, idOf(claim)) }
+	}
+}
+
+// byCCM lets the CCM ask for the VM of a node that is not Ready while reads do not show it. All other nodes must be Ready.
+func byCCM(w *world, claim *karpv1.NodeClaim) func(*world) {
 	w.Freezer().Freeze(idOf(claim))
-	end := w.ended(claim, ledger.CauseNodeDeletedByCCM, "cloud controller manager", tagNodeName, "was running")
-	if end.Confidence != ledger.ByElimination {
-		w.t.Errorf("the API server keeps no name, and the ring has %+v", end)
+	node := &corev1.Node{}
+	nodeIs := func(what string, check func() bool) {
+		w.await(what, func(ctx context.Context) error {
+			if err := w.Client.Get(ctx, client.ObjectKey{Name: claim.Status.NodeName}, node); err != nil || check() {
+				return client.IgnoreNotFound(err)
+			}
+			return errNotYet
+		})
+	}
+	nodeIs("a Node that is not Ready", func() bool { return !ready(node) })
+	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 24 * time.Hour})
+	nodeIs("its deletion by the CCM", func() bool { return !node.DeletionTimestamp.IsZero() })
+	w.Region.ClearFaults()
+	return func(w *world) {
+		end := w.ended(claim, ledger.CauseNodeDeletedByCCM, "cloud controller manager", "VM "+idOf(claim)+" was running")
+		if end.Confidence != ledger.ByElimination {
+			w.t.Errorf("the API server keeps no name, and the ring has %+v", end)
+		}
 	}
 }
 
-// stops stops a VM in one of three ways. The interruption controller replaces one node at a time here: the next one waits
-// until this one is gone, which its pods would hold up for a minute.
-func stops(w *world, claim *karpv1.NodeClaim, cause ledger.Cause, stop func(string) bool) {
-	if !stop(idOf(claim)) {
-		w.t.Fatalf("VM %s cannot be stopped", idOf(claim))
-	}
-	end := w.ended(claim, cause, idOf(claim), "has not come back")
-	if end.VMState != "stopped" || end.StateReason == "" || end.Confidence != ledger.Observed {
-		w.t.Errorf("the ring has %+v, want what Outscale says of the VM", end)
-	}
-	for _, pod := range w.podsOn(claim.Status.NodeName) {
-		w.must(client.IgnoreNotFound(w.Client.Delete(w.t.Context(), &pod, client.GracePeriodSeconds(0))))
+// stops stops a VM in one of three ways.
+func stops(claim *karpv1.NodeClaim, cause ledger.Cause, stop func(string) bool) func(*world) func(*world) {
+	return func(w *world) func(*world) {
+		if !stop(idOf(claim)) {
+			w.t.Fatalf("VM %s cannot be stopped", idOf(claim))
+		}
+		return func(w *world) {
+			end := w.ended(claim, cause, idOf(claim), "has not come back")
+			if end.VMState != "stopped" || end.StateReason == "" || end.Confidence != ledger.Observed {
+				w.t.Errorf("the ring has %+v, want what Outscale says of the VM", end)
+			}
+		}
 	}
 }
 

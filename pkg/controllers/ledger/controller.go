@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/awslabs/operatorpkg/reasonable"
@@ -125,10 +123,6 @@ func (c *Controller) look(ctx context.Context, end sighting) (vm.VM, error) {
 // facts gathers what the verdict needs.
 func (c *Controller) facts(ctx context.Context, end sighting) (facts, error) {
 	f := facts{claim: end.claim, node: end.node, order: end.order, vm: end.vm}
-	if f.vm.State != "" && !f.vm.Leaving() {
-		wanted := map[string]string{vm.TagNodeName: end.claim.Status.NodeName, "OscK8sClusterID/" + c.vms.Cluster().ID: "owned"}
-		f.lacks = slices.Sorted(maps.Keys(vm.MissingTags(f.vm, wanted)))
-	}
 	name := end.claim.Labels[karpv1.NodePoolLabelKey]
 	if name == "" {
 		return f, nil

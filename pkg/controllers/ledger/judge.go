@@ -38,10 +38,8 @@ type facts struct {
 	node  *corev1.Node
 	order order
 	// vm is its VM before Karpenter deleted it; without a state that is not known.
-	vm vm.VM
-	// lacks are the tags without which the CCM does not find the VM.
-	lacks []string
-	pool  pool
+	vm   vm.VM
+	pool pool
 }
 
 // pool is the NodePool of a NodeClaim.
@@ -209,13 +207,9 @@ func byNode(f facts) (verdict, bool) {
 		return observed(ledger.CauseNodeDeleted, "Its Node was deleted through the Kubernetes API while it was Ready, by "+
 			"somebody other than Karpenter, and Karpenter deletes the NodeClaim of such a Node. %s", state)
 	}
-	lacks := "It had the tags by which the cloud controller manager looks for it"
-	if len(f.lacks) > 0 {
-		lacks = fmt.Sprintf("It lacked the tags %v by which the cloud controller manager looks for it", f.lacks)
-	}
 	return inferred(ledger.CauseNodeDeletedByCCM, "Its Node was deleted while it was not Ready%s, and Karpenter deletes the "+
-		"NodeClaim of such a Node. Most likely the cloud controller manager did, which deletes one whose VM it does not find. %s. %s",
-		unhealthy(f.node), state, lacks)
+		"NodeClaim of such a Node. Most likely the cloud controller manager did, which deletes one whose VM Outscale does not "+
+		"show it: its account or region is another one, or a read lagged. %s", unhealthy(f.node), state)
 }
 
 // byVM is for a VM that was gone or down before Karpenter deleted it. Core's garbage collection deletes the NodeClaim of

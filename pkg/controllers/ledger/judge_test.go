@@ -179,12 +179,8 @@ func outside() map[string]situation {
 			nodeGone(corev1.ConditionTrue)(f)
 			f.vm.State = ""
 		}, ledger.CauseNodeDeleted, ledger.Observed, "not known"},
-		"CCM": {func(f *facts) {
-			nodeGone(corev1.ConditionUnknown)(f)
-			f.lacks = []string{"OscK8sNodeName"}
-		}, ledger.CauseNodeDeletedByCCM, ledger.ByElimination, "OscK8sNodeName"},
-		"CCM, tags are back": {nodeGone(corev1.ConditionUnknown), ledger.CauseNodeDeletedByCCM, ledger.ByElimination, "It had the tags"},
-		"NodePool deleted":   {func(f *facts) { f.pool.ending = true }, ledger.CauseNodePoolDeleted, ledger.Observed, ""},
+		"CCM":              {nodeGone(corev1.ConditionUnknown), ledger.CauseNodeDeletedByCCM, ledger.ByElimination, "VM i-12345678 was running"},
+		"NodePool deleted": {func(f *facts) { f.pool.ending = true }, ledger.CauseNodePoolDeleted, ledger.Observed, ""},
 		"fewer replicas": {func(f *facts) {
 			f.pool.replicas, f.pool.living = new(int64(2)), 2
 		}, ledger.CauseScaledDown, ledger.ByElimination, "2 nodes"},
