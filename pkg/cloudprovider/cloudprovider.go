@@ -2,8 +2,6 @@
 package cloudprovider
 
 import (
-	"sync"
-
 	"github.com/awslabs/operatorpkg/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
@@ -26,8 +24,9 @@ type CloudProvider struct {
 	ledger   *ledger.Ledger
 	repairs  RepairTimes
 
-	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
-	quotas sync.Mutex
+	// quotas lets one launch that hit a limit read the quotas for all that hit it with it. It holds one token: a channel
+	// and not a mutex, since waiting for it must end with the caller's context.
+	quotas chan struct{}
 }
 
 // Kube is the API server: through the controller's cache, and past it.
@@ -49,6 +48,7 @@ func New(kube Kube, vms *vm.Provider, instanceTypes *instancetype.Provider, over
 		overlays: overlays,
 		ledger:   ledger.New(recorder),
 		repairs:  repairs,
+		quotas:   make(chan struct{}, 1),
 	}
 }
 
