@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 func TestMain(m *testing.M) {
 	log.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
+	debug.SetGCPercent(400)
 	os.Exit(m.Run())
 }
 

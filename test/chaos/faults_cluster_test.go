@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
@@ -122,7 +121,7 @@ func clusterFaults() []fault {
 			}
 			name := claims[w.rng.IntN(len(claims))].Name
 			node := &corev1.Node{}
-			if w.store.Get(w.ctx, client.ObjectKey{Name: name}, node) != nil {
+			if w.read(name, node) != nil {
 				return nil, false
 			}
 			w.judge.allow(name, "its Node was deleted by hand")
@@ -221,9 +220,8 @@ func (w *world) stranger() bool {
 	for _, kind := range []string{karpv1.ConditionTypeLaunched, karpv1.ConditionTypeRegistered, karpv1.ConditionTypeInitialized} {
 		claim.StatusConditions().SetTrue(kind)
 	}
-	if w.kube.Create(w.ctx, claim) != nil {
-		return false
-	}
+	w.store.put(claim)
+	w.must(w.read(name, claim))
 	w.judge.mu.Lock()
 	w.judge.strangers[name] = claim.ResourceVersion
 	w.judge.mu.Unlock()

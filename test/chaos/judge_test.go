@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
@@ -161,7 +160,7 @@ func (j *judge) deleting(id string) {
 	j.mu.Unlock()
 	owner := j.ownerOf(id)
 	claim := &karpv1.NodeClaim{}
-	if owner == "" || j.w.store.Get(j.w.ctx, client.ObjectKey{Name: owner}, claim) != nil || !claim.DeletionTimestamp.IsZero() {
+	if owner == "" || j.w.read(owner, claim) != nil || !claim.DeletionTimestamp.IsZero() {
 		return
 	}
 	if other := vmOf(claim.Status.ProviderID); other != "" && other != id {
@@ -180,7 +179,7 @@ func (j *judge) wrongDeletion(format string, args ...any) {
 // deletes judges the deletion of a NodeClaim by the controller.
 func (j *judge) deletes(name string) {
 	claim := &karpv1.NodeClaim{}
-	if j.w.store.Get(j.w.ctx, client.ObjectKey{Name: name}, claim) != nil || !claim.DeletionTimestamp.IsZero() {
+	if j.w.read(name, claim) != nil || !claim.DeletionTimestamp.IsZero() {
 		return
 	}
 	j.mu.Lock()
@@ -385,7 +384,7 @@ func (j *judge) untouched() []string {
 	}
 	for name, version := range j.strangers {
 		claim := &karpv1.NodeClaim{}
-		if err := j.w.store.Get(j.w.ctx, client.ObjectKey{Name: name}, claim); err != nil || claim.ResourceVersion != version {
+		if err := j.w.read(name, claim); err != nil || claim.ResourceVersion != version {
 			out = append(out, fmt.Sprintf("NodeClaim %s of another provider was touched: %v", name, err))
 		}
 	}

@@ -50,7 +50,7 @@ type process struct {
 	number int
 	ctx    context.Context
 	cancel context.CancelFunc
-	kube   client.WithWatch
+	kube   client.Client
 
 	// provider is what the model of the scheduler asks.
 	provider     *cloudprovider.CloudProvider
@@ -99,7 +99,7 @@ func (w *world) start(secretKey string) *process {
 	}
 	p.ctx, p.cancel = context.WithCancel(options.ToContext(w.ctx, &options.Options{IgnoreDRARequests: true}))
 	p.clock.jump(w.skew)
-	p.kube = w.store.client(p.guard)
+	p.kube = &kubeClient{w.store, p.guard}
 	p.wire(secretKey)
 	w.set(func() { w.running = append(w.running, p) })
 	p.lead()

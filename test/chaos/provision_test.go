@@ -58,6 +58,9 @@ func (w *world) scaleUp(p *process, n int) {
 	if p.kube.Get(p.ctx, client.ObjectKey{Name: poolName}, pool) != nil {
 		return
 	}
+	if !w.class().StatusConditions().Root().IsTrue() {
+		return // nor is the NodePool: core leaves it alone
+	}
 	types, err := p.provider.GetInstanceTypes(p.ctx, pool)
 	if err != nil {
 		w.say("no instance types: %v", err)
@@ -140,7 +143,7 @@ func (w *world) repair(p *process, claim *karpv1.NodeClaim) {
 		return
 	}
 	node := &corev1.Node{}
-	if w.store.Get(w.ctx, client.ObjectKey{Name: claim.Status.NodeName}, node) != nil || isReady(*node) || len(node.Status.Conditions) == 0 {
+	if w.read(claim.Status.NodeName, node) != nil || isReady(*node) || len(node.Status.Conditions) == 0 {
 		return
 	}
 	unwell := time.Since(node.Status.Conditions[0].LastTransitionTime.Time)

@@ -1,74 +1,61 @@
 package chaos
 
 import (
-	"context"
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
-	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/kubernetes/scheme"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
-
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
-// store is the API server.
+// store is the API server: what it keeps, and what it does with finalizers, resource versions, generations and status.
+// controller-runtime's fake client does the same, and takes thirty times as long, most of it for managed fields.
 type store struct {
-	client.WithWatch
+	// changed hears of each write, with the object as it is then, or as it was last when it is gone.
+	changed func(object client.Object, gone bool)
 
-	mu sync.Mutex
+	mu      sync.Mutex
+	objects map[key]client.Object // never changed, only replaced
+	version int
 	// down is while it restarts.
 	down bool
-	// changed hears of each write of a NodeClaim, a Node or a NodeClass; gone has an object that is no more.
-	changed func(object client.Object, gone bool)
 }
 
-// op is one request to the API server.
-type op struct {
-	verb   string
-	object client.Object // nil for a list
+type key struct {
+	kind            reflect.Type
+	namespace, name string
 }
-
-func (o op) isWrite() bool { return o.verb != "get" && o.verb != "list" }
-
-// guard stands before the API server for one of its clients.
-type guard func(o op, do func() error) error
 
 var errAPIServer = fmt.Errorf("dial tcp 10.0.0.1:6443: connect: %w", syscall.ECONNREFUSED)
 
-// newStore returns an API server with the indexes that core's operator makes (karpenter pkg/operator/operator.go).
-func newStore(t *testing.T, objects ...client.Object) *store {
-	t.Helper()
-	builder := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(objects...).
-		WithStatusSubresource(&karpv1.NodeClaim{}, &karpv1.NodePool{}, &corev1.Node{}, &v1alpha1.OutscaleNodeClass{})
-	index := func(object client.Object, field string, of func(client.Object) string) {
-		builder.WithIndex(object, field, func(o client.Object) []string { return []string{of(o)} })
+func newStore(objects ...client.Object) *store {
+	s := &store{objects: map[key]client.Object{}, changed: func(client.Object, bool) {}}
+	for _, object := range objects {
+		s.put(object)
 	}
-	index(&corev1.Pod{}, "spec.nodeName", func(o client.Object) string { return o.(*corev1.Pod).Spec.NodeName })
-	index(&corev1.Node{}, "spec.providerID", func(o client.Object) string { return o.(*corev1.Node).Spec.ProviderID })
-	index(&storagev1.VolumeAttachment{}, "spec.nodeName", func(o client.Object) string {
-		return o.(*storagev1.VolumeAttachment).Spec.NodeName
-	})
-	index(&karpv1.NodeClaim{}, "status.providerID", func(o client.Object) string {
-		return o.(*karpv1.NodeClaim).Status.ProviderID
-	})
-	for field, of := range map[string]func(*karpv1.NodeClassReference) string{
-		"group": func(r *karpv1.NodeClassReference) string { return r.Group },
-		"kind":  func(r *karpv1.NodeClassReference) string { return r.Kind },
-		"name":  func(r *karpv1.NodeClassReference) string { return r.Name },
-	} {
-		index(&karpv1.NodeClaim{}, "spec.nodeClassRef."+field, func(o client.Object) string {
-			return of(o.(*karpv1.NodeClaim).Spec.NodeClassRef)
-		})
-	}
-	return &store{WithWatch: builder.Build(), changed: func(client.Object, bool) {}}
+	return s
+}
+
+// put stores an object as it is, with its status.
+func (s *store) put(object client.Object) {
+	s.mu.Lock()
+	kept := s.keep(object)
+	s.mu.Unlock()
+	s.changed(kept, false)
 }
 
 func (s *store) setDown(down bool) {
@@ -83,82 +70,283 @@ func (s *store) isDown() bool {
 	return s.down
 }
 
-// write makes a change and tells who watches.
-func (s *store) write(ctx context.Context, object client.Object, do func() error) error {
-	kept := s.same(object)
-	if kept != nil && s.WithWatch.Get(ctx, client.ObjectKeyFromObject(object), kept) != nil {
-		kept = nil
+func keyOf(object client.Object) key {
+	return key{reflect.TypeOf(object), object.GetNamespace(), object.GetName()}
+}
+
+func (k key) resource() schema.GroupResource {
+	return schema.GroupResource{Resource: k.kind.Elem().Name()}
+}
+
+// keep stores a copy, with the next version. The lock is held.
+func (s *store) keep(object client.Object) client.Object {
+	s.version++
+	kept, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return object
 	}
-	if err := do(); err != nil {
+	kept.SetResourceVersion(strconv.Itoa(s.version))
+	s.objects[keyOf(kept)] = kept
+	return kept
+}
+
+// into copies what is stored into the object of a caller.
+func into(object, stored any) {
+	copied, ok := stored.(client.Object)
+	if ok {
+		reflect.ValueOf(object).Elem().Set(reflect.ValueOf(copied.DeepCopyObject()).Elem())
+	}
+}
+
+func (s *store) get(k key, object client.Object) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, ok := s.objects[k]
+	if !ok {
+		return apierrors.NewNotFound(k.resource(), k.name)
+	}
+	into(object, stored)
+	return nil
+}
+
+// list fills a list, in the order of names.
+func (s *store) list(into client.ObjectList, options client.ListOptions) {
+	items := reflect.ValueOf(into).Elem().FieldByName("Items")
+	kind := reflect.PointerTo(items.Type().Elem())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []client.Object
+	for k, object := range s.objects {
+		if k.kind == kind && selected(object, options) {
+			found = append(found, object)
+		}
+	}
+	slices.SortFunc(found, func(a, b client.Object) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	out := reflect.MakeSlice(items.Type(), 0, len(found))
+	for _, object := range found {
+		out = reflect.Append(out, reflect.ValueOf(object.DeepCopyObject()).Elem())
+	}
+	items.Set(out)
+}
+
+func selected(object client.Object, options client.ListOptions) bool {
+	return (options.Namespace == "" || options.Namespace == object.GetNamespace()) &&
+		(options.LabelSelector == nil || options.LabelSelector.Matches(labelsOf(object))) &&
+		(options.FieldSelector == nil || options.FieldSelector.Matches(fieldsOf(object)))
+}
+
+type labelsMap map[string]string
+
+func (l labelsMap) Has(key string) bool              { return l[key] != "" }
+func (l labelsMap) Get(key string) string            { return l[key] }
+func (l labelsMap) Lookup(key string) (string, bool) { v, ok := l[key]; return v, ok }
+func labelsOf(object client.Object) labelsMap        { return object.GetLabels() }
+
+// fieldsOf are the fields that core's operator indexes (karpenter pkg/operator/operator.go).
+func fieldsOf(object client.Object) fields.Set {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		return fields.Set{"spec.nodeName": o.Spec.NodeName}
+	case *corev1.Node:
+		return fields.Set{"spec.providerID": o.Spec.ProviderID}
+	case *karpv1.NodeClaim:
+		return fields.Set{
+			"status.providerID": o.Status.ProviderID, "spec.nodeClassRef.group": o.Spec.NodeClassRef.Group,
+			"spec.nodeClassRef.kind": o.Spec.NodeClassRef.Kind, "spec.nodeClassRef.name": o.Spec.NodeClassRef.Name,
+		}
+	}
+	return fields.Set{}
+}
+
+// change replaces an object by what edit makes of it, and tells who watches.
+func (s *store) change(object client.Object, edit func(stored client.Object) (client.Object, error)) error {
+	k := keyOf(object)
+	s.mu.Lock()
+	stored := s.objects[k]
+	next, err := edit(stored)
+	if err != nil {
+		s.mu.Unlock()
 		return err
 	}
-	now := s.same(object)
-	if now == nil {
+	gone := next == nil || !next.GetDeletionTimestamp().IsZero() && len(next.GetFinalizers()) == 0
+	same := stored != nil && next == stored
+	switch {
+	case gone:
+		delete(s.objects, k)
+		if next == nil {
+			next = stored
+		}
+	case !same:
+		next = s.keep(next)
+	}
+	s.mu.Unlock()
+	into(object, next)
+	if !same {
+		s.changed(next, gone)
+	}
+	return nil
+}
+
+func (s *store) create(object client.Object) error {
+	return s.change(object, func(stored client.Object) (client.Object, error) {
+		if stored != nil {
+			return nil, apierrors.NewAlreadyExists(keyOf(object).resource(), object.GetName())
+		}
+		if _, isNode := object.(*corev1.Node); !isNode { // a Node is made with its status
+			setStatus(object, nil)
+		}
+		object.SetGeneration(1)
+		object.SetCreationTimestamp(metav1.Now().Rfc3339Copy())
+		return object, nil
+	})
+}
+
+func (s *store) delete(object client.Object, options client.DeleteOptions) error {
+	return s.change(object, func(stored client.Object) (client.Object, error) {
+		switch {
+		case stored == nil:
+			return nil, apierrors.NewNotFound(keyOf(object).resource(), object.GetName())
+		case options.Preconditions != nil && options.Preconditions.UID != nil && *options.Preconditions.UID != stored.GetUID():
+			return nil, conflict(object)
+		case len(stored.GetFinalizers()) == 0:
+			return nil, nil //nolint:nilnil // nothing stays
+		case !stored.GetDeletionTimestamp().IsZero():
+			return stored, nil
+		}
+		next, ok := stored.DeepCopyObject().(client.Object)
+		if ok {
+			next.SetDeletionTimestamp(new(metav1.Now().Rfc3339Copy()))
+		}
+		return next, nil
+	})
+}
+
+func conflict(object client.Object) error {
+	return apierrors.NewConflict(keyOf(object).resource(), object.GetName(), errors.New("the object has been modified"))
+}
+
+// update takes all but the status from an object, or the status alone.
+func (s *store) update(object client.Object, status bool) error {
+	return s.change(object, func(stored client.Object) (client.Object, error) { return merged(stored, object, status) })
+}
+
+func (s *store) patch(object client.Object, patch client.Patch, status bool) error {
+	data, err := patch.Data(object)
+	if err != nil {
+		return err
+	}
+	return s.change(object, func(stored client.Object) (client.Object, error) {
+		if stored == nil {
+			return nil, apierrors.NewNotFound(keyOf(object).resource(), object.GetName())
+		}
+		patched, err := apply(stored, patch.Type(), data)
+		if err != nil {
+			return nil, err
+		}
+		return merged(stored, patched, status)
+	})
+}
+
+// merged is what a write makes of an object.
+func merged(stored, written client.Object, status bool) (client.Object, error) {
+	switch {
+	case stored == nil:
+		return nil, apierrors.NewNotFound(keyOf(written).resource(), written.GetName())
+	case written.GetResourceVersion() != "" && written.GetResourceVersion() != stored.GetResourceVersion():
+		return nil, conflict(written)
+	}
+	next, ok := stored.DeepCopyObject().(client.Object)
+	if !ok {
+		return nil, errors.New("no object")
+	}
+	if status {
+		setStatus(next, written)
+	} else {
+		copied := written.DeepCopyObject()
+		reflect.ValueOf(next).Elem().Set(reflect.ValueOf(copied).Elem())
+		setStatus(next, stored)
+		next.SetDeletionTimestamp(stored.GetDeletionTimestamp())
+		next.SetUID(stored.GetUID())
+		next.SetCreationTimestamp(stored.GetCreationTimestamp())
+		next.SetGeneration(stored.GetGeneration())
+		if !reflect.DeepEqual(fieldOf(next, "Spec"), fieldOf(stored, "Spec")) {
+			next.SetGeneration(stored.GetGeneration() + 1)
+		}
+	}
+	next.SetResourceVersion(stored.GetResourceVersion())
+	if reflect.DeepEqual(next, stored) {
+		return stored, nil
+	}
+	return next, nil
+}
+
+func fieldOf(object client.Object, name string) any {
+	field := reflect.ValueOf(object).Elem().FieldByName(name)
+	if !field.IsValid() {
 		return nil
 	}
-	err := s.WithWatch.Get(ctx, client.ObjectKeyFromObject(object), now)
+	return field.Interface()
+}
+
+// setStatus takes the status from another object, or empties it.
+func setStatus(object, from client.Object) {
+	status := reflect.ValueOf(object).Elem().FieldByName("Status")
 	switch {
-	case err == nil:
-		s.changed(now, false)
-	case apierrors.IsNotFound(err) && kept != nil:
-		s.changed(kept, true)
+	case !status.IsValid():
+	case from == nil:
+		status.SetZero()
+	default:
+		copied, ok := from.DeepCopyObject().(client.Object)
+		if ok {
+			status.Set(reflect.ValueOf(copied).Elem().FieldByName("Status"))
+		}
 	}
-	return nil
 }
 
-// same returns an empty object of the kind, for the kinds that are watched.
-func (s *store) same(object client.Object) client.Object {
-	switch object.(type) {
-	case *karpv1.NodeClaim:
-		return &karpv1.NodeClaim{}
-	case *corev1.Node:
-		return &corev1.Node{}
-	case *v1alpha1.OutscaleNodeClass:
-		return &v1alpha1.OutscaleNodeClass{}
+// apply is a merge patch, or a strategic one.
+func apply(stored client.Object, kind types.PatchType, data []byte) (client.Object, error) {
+	before, err := json.Marshal(stored)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	next, ok := reflect.New(reflect.TypeOf(stored).Elem()).Interface().(client.Object)
+	if !ok {
+		return nil, errors.New("no object")
+	}
+	if kind == types.StrategicMergePatchType {
+		after, err := strategicpatch.StrategicMergePatch(before, data, stored)
+		if err != nil {
+			return nil, err
+		}
+		return next, json.Unmarshal(after, next)
+	}
+	var whole, part map[string]any
+	if err := errors.Join(json.Unmarshal(before, &whole), json.Unmarshal(data, &part)); err != nil {
+		return nil, err
+	}
+	after, err := json.Marshal(mergePatch(whole, part))
+	if err != nil {
+		return nil, err
+	}
+	return next, json.Unmarshal(after, next)
 }
 
-// client returns the API server as one of its clients sees it.
-func (s *store) client(g guard) client.WithWatch {
-	through := func(ctx context.Context, verb string, object client.Object, do func() error) error {
-		o := op{verb, object}
-		return g(o, func() error {
-			if s.isDown() {
-				return errAPIServer
-			}
-			if !o.isWrite() {
-				return do()
-			}
-			return s.write(ctx, object, do)
-		})
+// mergePatch is RFC 7386.
+func mergePatch(whole, part map[string]any) map[string]any {
+	if whole == nil {
+		whole = map[string]any{}
 	}
-	return interceptor.NewClient(s.WithWatch, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-			return through(ctx, "get", o, func() error { return c.Get(ctx, key, o, opts...) })
-		},
-		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
-			return through(ctx, "list", nil, func() error { return c.List(ctx, l, opts...) })
-		},
-		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return through(ctx, "create", o, func() error { return c.Create(ctx, o, opts...) })
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			return through(ctx, "delete", o, func() error { return c.Delete(ctx, o, opts...) })
-		},
-		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
-			return through(ctx, "update", o, func() error { return c.Update(ctx, o, opts...) })
-		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			return through(ctx, "patch", o, func() error { return c.Patch(ctx, o, p, opts...) })
-		},
-		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
-			return through(ctx, "update-status", o, func() error { return c.SubResource(sub).Update(ctx, o, opts...) })
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
-			opts ...client.SubResourcePatchOption,
-		) error {
-			return through(ctx, "patch-status", o, func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
-		},
-	})
+	for name, value := range part {
+		inner, isObject := value.(map[string]any)
+		switch {
+		case value == nil:
+			delete(whole, name)
+		case isObject:
+			outer, _ := whole[name].(map[string]any) //nolint:errcheck // anything else is replaced
+			whole[name] = mergePatch(outer, inner)
+		default:
+			whole[name] = value
+		}
+	}
+	return whole
 }

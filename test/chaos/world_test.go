@@ -41,7 +41,7 @@ type world struct {
 	fixture oapitest.Fixture
 	store   *store
 	// kube is the API server for all but the controller.
-	kube       client.WithWatch
+	kube       client.Client
 	clusterUID string
 	judge      *judge
 	machines   map[string]*machine
@@ -83,13 +83,14 @@ func newWorld(t *testing.T, seed uint64, outside func(func()), worker *corev1.Se
 		Seed: int64(seed), Quotas: oapitest.Quotas{VMs: 200},
 		Timings: oapitest.Timings{Boot: 15 * time.Second, Stop: 20 * time.Second, Terminate: 10 * time.Second, Linger: 5 * time.Minute, Latency: 50 * time.Millisecond},
 	}
+	w.region.TrustsItself = seed%10 != 0
 	w.region.Uncertain.SectionIgnored = seed%5 == 4
 	w.region.Uncertain.HostStops = seed%3 == 1
 	w.region.ContractViolation = func(err error) { t.Errorf("the emulator broke the contract: %v", err) }
 	w.fixture = w.region.Fixture()
-	w.store = newStore(t, worker.DeepCopy(), newClass(w), newPool(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "prices"}},
+	w.store = newStore(worker.DeepCopy(), newClass(w), newPool(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "prices"}},
 		controlPlaneNode())
-	w.kube = w.store.client(func(_ op, do func() error) error { return do() })
+	w.kube = &kubeClient{w.store, func(_ op, do func() error) error { return do() }}
 	w.store.changed = w.changed
 	w.judge = newJudge(w)
 	return w
@@ -214,7 +215,7 @@ func (w *world) changed(object client.Object, gone bool) {
 // claims are all NodeClaims, by the truth.
 func (w *world) claims() []karpv1.NodeClaim {
 	list := karpv1.NodeClaimList{}
-	w.must(w.store.List(w.ctx, &list))
+	w.store.list(&list, client.ListOptions{})
 	return list.Items
 }
 
@@ -231,24 +232,29 @@ func (w *world) ours() []karpv1.NodeClaim {
 
 func (w *world) nodes() []corev1.Node {
 	list := corev1.NodeList{}
-	w.must(w.store.List(w.ctx, &list))
+	w.store.list(&list, client.ListOptions{})
 	return list.Items
 }
 
 func (w *world) class() *v1alpha1.OutscaleNodeClass {
 	class := &v1alpha1.OutscaleNodeClass{}
-	w.must(w.store.Get(w.ctx, client.ObjectKey{Name: className}, class))
+	w.must(w.read(className, class))
 	return class
 }
 
-// editClass changes the spec as kubectl does; the API server counts generations, the fake one does not.
+// read reads an object by the truth.
+func (w *world) read(name string, object client.Object) error {
+	k := keyOf(object)
+	k.name = name
+	return w.store.get(k, object)
+}
+
+// editClass changes the spec as kubectl does, also when it has to wait for the API server.
 func (w *world) editClass(edit func(*v1alpha1.OutscaleNodeClassSpec)) {
 	for {
 		class := w.class()
 		edit(&class.Spec)
-		class.Generation++
-		err := w.kube.Update(w.ctx, class)
-		if !apierrors.IsConflict(err) {
+		if err := w.store.update(class, false); !apierrors.IsConflict(err) {
 			w.must(err)
 			return
 		}
