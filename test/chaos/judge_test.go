@@ -143,6 +143,7 @@ func (j *judge) rate(p *process, name string) {
 }
 
 func (j *judge) touches(call, id string) {
+	j.look() // its launch may not have been answered yet
 	j.mu.Lock()
 	_, foreign := j.foreign[id]
 	owner := j.owners[id]
@@ -260,9 +261,13 @@ func (j *judge) drifted(name, reason string) {
 
 // answered looks for the VM that a CreateVms made, whatever became of the answer.
 func (j *judge) answered(p *process, name string) {
-	if name != "CreateVms" || p == nil {
-		return
+	if name == "CreateVms" && p != nil {
+		j.look()
 	}
+}
+
+// look finds VMs that were launched.
+func (j *judge) look() {
 	for _, v := range j.w.region.VMs() {
 		j.mu.Lock()
 		_, foreign := j.foreign[v.ID]
@@ -378,8 +383,9 @@ func (j *judge) untouched() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for id, before := range j.foreign {
-		if v, ok := now[id]; !ok || v.State != "running" || !maps.Equal(v.Tags, before.Tags) {
-			out = append(out, fmt.Sprintf("foreign VM %s is %s with tags %v, was made with %v", id, v.State, v.Tags, before.Tags))
+		// What the emulator's faults do to it is not ours, and our calls are judged when they are made.
+		if v, ok := now[id]; ok && v.State != "terminated" && !maps.Equal(v.Tags, before.Tags) {
+			out = append(out, fmt.Sprintf("foreign VM %s has tags %v, was made with %v", id, v.Tags, before.Tags))
 		}
 	}
 	for name, version := range j.strangers {

@@ -146,26 +146,25 @@ func (w *world) endDue(on []active) []active {
 	return left
 }
 
-// recover waits until all is well, and looks whether it stays so.
+// recover waits until all is well and stays so.
 func (w *world) recover() []string {
 	begun := time.Now()
+	well := begun
 	var problems []string
-	for time.Since(begun) < atMost {
-		if problems = w.judge.problems(); len(problems) == 0 {
-			break
+	for time.Since(begun) < atMost+calm {
+		if now := w.judge.problems(); len(now) > 0 {
+			problems, well = now, time.Time{}
+		} else if well.IsZero() {
+			well = time.Now()
+		}
+		if !well.IsZero() && time.Since(well) >= calm {
+			w.say("well after %s", well.Sub(begun))
+			w.judge.figures.recoveries = append(w.judge.figures.recoveries, well.Sub(begun))
+			return nil
 		}
 		time.Sleep(tick)
 	}
-	if len(problems) > 0 {
-		return append([]string{fmt.Sprintf("not well after %s", atMost)}, problems...)
-	}
-	w.judge.figures.recoveries = append(w.judge.figures.recoveries, time.Since(begun))
-	w.say("well after %s", time.Since(begun))
-	time.Sleep(calm)
-	if problems = w.judge.problems(); len(problems) > 0 {
-		return append([]string{"well, and then not"}, problems...)
-	}
-	return nil
+	return append([]string{fmt.Sprintf("not well after %s", atMost)}, problems...)
 }
 
 func contextOf(w *world) context.Context {
