@@ -22,10 +22,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestChaos walks over 200 seeds; make chaos SEEDS=1000 over more, and make chaos SEED=7 tells the story of one.
+// TestChaos takes 200 short walks; make chaos SEEDS=1000 takes more and longer ones, and make chaos SEED=7 tells the story
+// of one.
 func TestChaos(t *testing.T) {
 	first, last := 1, number(t, "CHAOS_SEEDS", 200)
-	one := number(t, "CHAOS_SEED", 0)
+	one, steps := number(t, "CHAOS_SEED", 0), number(t, "CHAOS_STEPS", shortWalk)
 	if one > 0 {
 		first, last = one, one
 	}
@@ -35,10 +36,10 @@ func TestChaos(t *testing.T) {
 		for seed := first; seed <= last; seed++ {
 			t.Run(strconv.Itoa(seed), func(t *testing.T) {
 				t.Parallel()
-				wrong, story, f := walk(t, uint64(seed), worker, one > 0)
+				wrong, story, f := walk(t, options{uint64(seed), steps, one > 0}, worker)
 				total.add(f, len(wrong) > 0)
 				if len(wrong) > 0 {
-					t.Errorf("seed %d (make chaos SEED=%d repeats it):\n  %s\n%s", seed, seed, strings.Join(wrong, "\n  "), tail(story, one > 0))
+					t.Errorf("seed %d (make chaos SEED=%d STEPS=%d repeats it):\n  %s\n%s", seed, seed, steps, strings.Join(wrong, "\n  "), tail(story, one > 0))
 				} else if one > 0 {
 					t.Log(story)
 				}

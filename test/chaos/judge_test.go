@@ -219,6 +219,9 @@ func (j *judge) reason(claim *karpv1.NodeClaim) string {
 	lost := j.lostNodes[claim.Name]
 	j.mu.Unlock()
 	switch {
+	case j.w.isHandedOver():
+		// Core's: the one process launched it while the other, which had read it before, found nothing on offer.
+		return "two processes led for a moment, and one of them gave the launch up"
 	case lost:
 		return "its Node was lost before it registered"
 	case time.Since(claim.CreationTimestamp.Time)+j.w.maxSkew() >= registrationTime:
@@ -256,6 +259,27 @@ func (j *judge) drifted(name, reason string) {
 	j.w.mu.Unlock()
 	if edited == 0 {
 		j.wrongDeletion("NodeClaim %s is drifted (%s) though nothing valid was changed", name, reason)
+	}
+}
+
+// refused counts the answers to a process whose key is wrong: the fourth locks the account (facts of Outscale, 4).
+func (j *judge) refused(p *process) {
+	j.mu.Lock()
+	p.refusals++
+	n := p.refusals
+	j.mu.Unlock()
+	if n > atOnce {
+		j.violated("process %d is refused for the %d. time, which locks the account", p.number, n)
+	}
+}
+
+// claimGone judges the end of a NodeClaim: its VM must be terminated before (contract of Karpenter, 2.8).
+func (j *judge) claimGone(claim *karpv1.NodeClaim) {
+	id := vmOf(claim.Status.ProviderID)
+	for _, v := range j.w.region.VMs() {
+		if v.ID == id && v.State != "terminated" && j.ownerOf(id) == claim.Name {
+			j.violated("NodeClaim %s is gone while its VM %s is %s", claim.Name, id, v.State)
+		}
 	}
 }
 

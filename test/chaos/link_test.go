@@ -36,6 +36,9 @@ func (l *link) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 		response, err = l.serve(request, body)
 		l.w.judge.answered(l.process, name)
+		if err == nil && response.StatusCode == http.StatusUnauthorized && l.process != nil && l.process.wrongKey {
+			l.w.judge.refused(l.process)
+		}
 		return err
 	}
 	if l.process == nil {

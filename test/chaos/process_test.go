@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/controllers/nodeoverlay"
 	"sigs.k8s.io/karpenter/pkg/controllers/state"
 	"sigs.k8s.io/karpenter/pkg/events"
-	"sigs.k8s.io/karpenter/pkg/operator/options"
+	coreoptions "sigs.k8s.io/karpenter/pkg/operator/options"
 	"sigs.k8s.io/karpenter/pkg/state/nodepoolhealth"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
@@ -57,6 +57,9 @@ type process struct {
 	registration *registration.Controller
 	loops        map[string]*loop
 	clock        *skewed
+
+	wrongKey bool
+	refusals int // counted by the judge
 
 	mu   sync.Mutex
 	dead bool
@@ -95,9 +98,9 @@ func (w *world) start(secretKey string) *process {
 	w.processes++
 	p := &process{
 		w: w, number: w.processes, loops: map[string]*loop{}, clock: &skewed{},
-		launched: map[string]string{}, generations: map[string]int64{},
+		launched: map[string]string{}, generations: map[string]int64{}, wrongKey: secretKey != w.fixture.SecretKey,
 	}
-	p.ctx, p.cancel = context.WithCancel(options.ToContext(w.ctx, &options.Options{IgnoreDRARequests: true}))
+	p.ctx, p.cancel = context.WithCancel(coreoptions.ToContext(w.ctx, &coreoptions.Options{IgnoreDRARequests: true}))
 	p.clock.jump(w.skew)
 	p.kube = &kubeClient{w.store, p.guard}
 	p.wire(secretKey)

@@ -13,13 +13,21 @@ import (
 )
 
 const (
-	steps = 45
+	// shortWalk is that of make test, which has the race detector on; make chaos goes further.
+	shortWalk = 12
 	// atMost is how long the world may take to be well again once nothing goes wrong any more: core waits 15 minutes for a
 	// Node, and Outscale's own lock of an account lasts up to 10.
 	atMost = 45 * time.Minute
 	// calm is how long it must then stay well.
 	calm = 3 * time.Minute
 )
+
+// options are what a walk is made from.
+type options struct {
+	seed    uint64
+	steps   int
+	verbose bool
+}
 
 // active is a fault that lasts until the walk ends it.
 type active struct {
@@ -30,13 +38,13 @@ type active struct {
 
 // walk is one seed: a random walk over the faults while pods come and go, quiet, and the judgement. It returns what is
 // wrong, the story, and the figures.
-func walk(t *testing.T, seed uint64, worker *corev1.Secret, verbose bool) (wrong []string, story string, f figures) {
+func walk(t *testing.T, o options, worker *corev1.Secret) (wrong []string, story string, f figures) {
 	t.Helper()
 	outside, stop := outsideOfBubbles()
 	defer stop()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, seed, outside, worker)
-		w.verbose = verbose
+		w := newWorld(t, o.seed, outside, worker)
+		w.verbose, w.steps = o.verbose, o.steps
 		defer w.end()
 		if wrong = w.settle(); len(wrong) == 0 {
 			w.wander()
@@ -79,7 +87,7 @@ func (w *world) settle() []string {
 func (w *world) wander() {
 	all := faults()
 	var on []active
-	for range steps {
+	for range w.steps {
 		if w.rng.IntN(4) == 0 {
 			w.set(func() { w.want = w.rng.IntN(9) })
 			w.say("%d pods", w.wanted())

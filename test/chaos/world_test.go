@@ -37,6 +37,7 @@ type world struct {
 	seed    uint64
 	begun   time.Time
 	verbose bool
+	steps   int
 	region  *oapitest.Region
 	fixture oapitest.Fixture
 	store   *store
@@ -67,6 +68,7 @@ type world struct {
 	// maintained are the VMs with planned maintenance, and skewed is the furthest that the controller's clock was off.
 	maintained map[string]bool
 	skewed     time.Duration
+	handedOver time.Time
 }
 
 // newWorld builds a world inside a bubble.
@@ -202,6 +204,9 @@ func (w *world) isReplyLost() bool {
 
 // changed tells the processes that lead of a change.
 func (w *world) changed(object client.Object, gone bool) {
+	if claim, ok := object.(*karpv1.NodeClaim); ok && gone && claim.Spec.NodeClassRef.Group == v1alpha1.Group {
+		w.judge.claimGone(claim)
+	}
 	w.mu.Lock()
 	processes := append([]*process{}, w.running...)
 	w.mu.Unlock()
