@@ -275,6 +275,29 @@ func TestAFailedScaleUpFromZeroLeaksNothing(t *testing.T) {
 	}
 }
 
+// The answers of two launches were lost, and their NodeClaims were given up before the machines joined: their Nodes wait to
+// be registered for ever, and no pod runs on them.
+func TestManyLeakedVMsGoThoughTheirMachinesHaveJoined(t *testing.T) {
+	w := newWorld(t, 0)
+	for i := range 2 {
+		name := fmt.Sprintf("default-%02d", i)
+		id := w.launch(t, w.vms, name)
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		node.Spec.ProviderID = "aws:///eu-west-2a/" + id
+		node.Spec.Taints = []corev1.Taint{karpv1.UnregisteredNoExecuteTaint}
+		if err := w.kube.Create(t.Context(), node); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Step(10 * time.Minute)
+	for range 3 {
+		w.sweep(t)
+	}
+	if w.alive() != 0 || w.alarms() != 0 {
+		t.Errorf("%d VMs are left", w.alive())
+	}
+}
+
 // A second Karpenter in the cluster: core filters by the group of the NodeClass everywhere.
 func TestTheNodeClaimOfAnotherProviderIsLeftAlone(t *testing.T) {
 	w := newWorld(t, 1)
