@@ -35,12 +35,15 @@ func (c *CloudProvider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*k
 	if err != nil {
 		return nil, err
 	}
+	hadPrices := c.types.HasPrices() // before the list is made
 	instanceTypes, err := c.instanceTypes(ctx, claim.Labels[karpv1.NodePoolLabelKey], nodeClass)
 	if err != nil {
 		return nil, cloudprovider.NewCreateError(err, "InstanceTypesFailed", "listing instance types failed: "+err.Error())
 	}
 	candidates := rank(claim, nodeClass, instanceTypes)
-	a := &attempt{CloudProvider: c, claim: claim, nodeClass: nodeClass, owner: owner.Of(claim, nodeClass, "")}
+	a := &attempt{
+		CloudProvider: c, claim: claim, nodeClass: nodeClass, owner: owner.Of(claim, nodeClass, ""), hadPrices: hadPrices,
+	}
 	launched, err := a.adopt(ctx)
 	if errors.Is(err, vm.ErrNotFound) {
 		launched, err = a.launch(ctx, candidates)
@@ -58,7 +61,9 @@ type attempt struct {
 	nodeClass *v1alpha1.OutscaleNodeClass
 	// owner is the NodeClaim as the VM will name it.
 	owner vm.Owner
-	tries int
+	// hadPrices is whether the candidates were made with prices.
+	hadPrices bool
+	tries     int
 
 	workerConfig []byte
 	token        string
@@ -169,10 +174,11 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 }
 
 // awaitPrices reports whether prices are all that a launch lacks: as insufficient capacity that would delete a NodeClaim
-// for which there is room.
-func (c *CloudProvider) awaitPrices(candidates []candidate) bool {
+// for which there is room. They may have come since the candidates were made, while this attempt looked for its VM.
+func (a *attempt) awaitPrices(candidates []candidate) bool {
+	haveCome := !a.hadPrices && a.types.HasPrices()
 	return !slices.ContainsFunc(candidates, func(tried candidate) bool { return tried.available }) &&
-		slices.ContainsFunc(candidates, func(tried candidate) bool { return c.types.AwaitsPrice(tried.instanceType.Name) })
+		slices.ContainsFunc(candidates, func(tried candidate) bool { return haveCome || a.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
 // launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon
