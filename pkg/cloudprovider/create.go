@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/operator/options"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/launch"
 )
 
 // Create launches the VM of a NodeClaim and returns as soon as its ID is known: while any NodeClaim lacks one,
@@ -17,11 +18,12 @@ func (c *CloudProvider) Create(ctx context.Context, claim *karpv1.NodeClaim) (*k
 	if err != nil {
 		return nil, err
 	}
+	priced := c.types.HasPrices() // before the list is made
 	instanceTypes, err := c.instanceTypes(ctx, claim.Labels[karpv1.NodePoolLabelKey], nodeClass)
 	if err != nil {
 		return nil, cloudprovider.NewCreateError(err, "InstanceTypesFailed", "listing instance types failed: "+err.Error())
 	}
-	launched, err := c.launcher.Launch(ctx, claim, nodeClass, instanceTypes)
+	launched, err := c.launcher.Launch(ctx, claim, nodeClass, launch.Choice{Types: instanceTypes, Priced: priced})
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,32 @@ func TestAStartWithoutPricesKeepsNodeClaimsUntilTheyCanBeRead(t *testing.T) {
 	}
 }
 
+// At a start the catalogue and the first Create are on their way together.
+func TestPricesThatComeDuringALaunchDeleteNoNodeClaim(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	api := account.ClientAt(t, w.region, w.endpoint)
+	prices := pricing.NewProvider(api, time.Now)
+	// The first that asks for the time is the look for the VM of an earlier attempt, after the candidates were made.
+	now := func() time.Time {
+		if prices.LoadedAt().IsZero() {
+			if err := prices.Load(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		return time.Now()
+	}
+	vms := vm.NewProvider(api, vm.Cluster{Name: "test", ID: w.region.Fixture().ClusterID, UID: "8a1f7c52-kube-system"}, vm.Options{TagsInUserData: true}, now)
+	w.CloudProvider = cloudprovider.New(cloudprovider.Kube{Client: w.kube, Uncached: w.kube}, vms, instancetype.NewProvider(prices, w.refusals, nil),
+		nodeoverlay.NewInstanceTypeStore(), events.NewRecorder(w.events), cloudprovider.DefaultRepairTimes())
+	_, err := w.Create(ctx(t), claim("default-a1"))
+	if createError := (&karp.CreateError{}); !asCreateError(err, &createError) || createError.ConditionReason != "PricesUnavailable" {
+		t.Errorf("got %T %v, want a CreateError with reason PricesUnavailable: anything else deletes the NodeClaim", err, err)
+	}
+	if _, err := w.Create(ctx(t), claim("default-a1")); err != nil {
+		t.Errorf("the next try: %v", err)
+	}
+}
+
 func TestAVMThatWasLaunchedBeforeIsAdoptedWithoutPrices(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{}, nil)
 	if _, err := w.Create(ctx(t), claim("default-a1")); err != nil {

@@ -97,6 +97,9 @@ func (p *Provider) AwaitsPrice(name string) bool {
 	return ok && t.Price <= 0
 }
 
+// HasPrices reports whether a price catalogue was read since the start.
+func (p *Provider) HasPrices() bool { return !p.prices.LoadedAt().IsZero() }
+
 // HasPrice reports whether the price of a type is known: one that has none is not sold, or not under this name.
 func (p *Provider) HasPrice(name string) bool {
 	t, ok := p.find(name)

@@ -46,15 +46,20 @@ func New(kube client.Client, uncached client.Reader, vms *vm.Provider, types *in
 	return &Launcher{kube: kube, uncached: uncached, vms: vms, types: types, ledger: l, quotas: make(chan struct{}, 1)}
 }
 
+// Choice is what a NodeClaim can be launched of.
+type Choice struct {
+	Types cloudprovider.InstanceTypes
+	// Priced is whether a price catalogue had been read when the types were listed.
+	Priced bool
+}
+
 // Launch returns the VM of a NodeClaim as soon as its ID is known: one that an earlier attempt launched, or a new one of the
 // cheapest instance type that can be had. Its errors are those that Karpenter's Create promises.
-func (l *Launcher) Launch(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass,
-	instanceTypes cloudprovider.InstanceTypes,
-) (vm.VM, error) {
-	a := &attempt{Launcher: l, claim: claim, nodeClass: nodeClass, owner: owner.Of(claim, nodeClass, "")}
+func (l *Launcher) Launch(ctx context.Context, claim *karpv1.NodeClaim, nodeClass *v1alpha1.OutscaleNodeClass, choice Choice) (vm.VM, error) {
+	a := &attempt{Launcher: l, claim: claim, nodeClass: nodeClass, owner: owner.Of(claim, nodeClass, ""), priced: choice.Priced}
 	launched, err := a.adopt(ctx)
 	if errors.Is(err, vm.ErrNotFound) {
-		return a.launch(ctx, rank(claim, nodeClass, instanceTypes))
+		return a.launch(ctx, rank(claim, nodeClass, choice.Types))
 	}
 	return launched, err
 }
@@ -66,7 +71,9 @@ type attempt struct {
 	nodeClass *v1alpha1.OutscaleNodeClass
 	// owner is the NodeClaim as the VM will name it.
 	owner vm.Owner
-	tries int
+	// priced is whether the candidates were made with prices.
+	priced bool
+	tries  int
 
 	workerConfig []byte
 	token        string
@@ -179,10 +186,11 @@ func (a *attempt) try(ctx context.Context, candidate candidate) (vm.VM, error) {
 }
 
 // awaitPrices reports whether prices are all that a launch lacks: as insufficient capacity that would delete a NodeClaim
-// for which there is room.
-func (l *Launcher) awaitPrices(candidates []candidate) bool {
+// for which there is room. They may have come since the candidates were made, while this attempt looked for its VM.
+func (a *attempt) awaitPrices(candidates []candidate) bool {
+	haveCome := !a.priced && a.types.HasPrices()
 	return !slices.ContainsFunc(candidates, func(tried candidate) bool { return tried.available }) &&
-		slices.ContainsFunc(candidates, func(tried candidate) bool { return l.types.AwaitsPrice(tried.instanceType.Name) })
+		slices.ContainsFunc(candidates, func(tried candidate) bool { return haveCome || a.types.AwaitsPrice(tried.instanceType.Name) })
 }
 
 // launched is what follows a launch. Tags are not among it: the tagging controller sets those that are missing as soon

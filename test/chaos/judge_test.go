@@ -307,6 +307,10 @@ func (j *judge) look() {
 		}
 		j.mu.Lock()
 		owner := strings.Trim(string(found[1]), `"`)
+		if j.owners[v.ID] != "" { // another look was faster
+			j.mu.Unlock()
+			continue
+		}
 		if slices.Contains(slices.Collect(maps.Values(j.owners)), owner) {
 			j.figures.duplicates++
 		}

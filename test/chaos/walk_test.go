@@ -14,12 +14,12 @@ import (
 
 const (
 	// shortWalk is that of make test, which has the race detector on; make chaos goes further.
-	shortWalk = 12
+	shortWalk = 8
 	// atMost is how long the world may take to be well again once nothing goes wrong any more: core waits 15 minutes for a
 	// Node, and Outscale's own lock of an account lasts up to 10.
 	atMost = 45 * time.Minute
 	// calm is how long it must then stay well.
-	calm = 3 * time.Minute
+	calm = 2 * time.Minute
 )
 
 // options are what a walk is made from.
@@ -89,7 +89,7 @@ func (w *world) wander() {
 	var on []active
 	for range w.steps {
 		if w.rng.IntN(4) == 0 {
-			w.set(func() { w.want = w.rng.IntN(9) })
+			w.set(func() { w.want = w.rng.IntN(w.most()) })
 			w.say("%d pods", w.wanted())
 		} else if f := all[w.rng.IntN(len(all))]; !isOn(on, f.name) {
 			on = w.strike(f, on)
@@ -106,6 +106,9 @@ func (w *world) wander() {
 		w.restart(w.fixture.SecretKey)
 	}
 }
+
+// most bounds the pods: a short walk is about the kinds of faults, not about numbers.
+func (w *world) most() int { return min(9, 4+w.steps/8) }
 
 func isOn(on []active, name string) bool {
 	for _, a := range on {
