@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -37,6 +39,7 @@ type fleet struct {
 	// proven is whether the account is known to be the fleet's: one of its VMs was shown or launched, or a witness says
 	// so. The credentials and the region of a process never change.
 	proven bool
+	starts prometheus.Histogram
 }
 
 type record struct {
@@ -44,7 +47,8 @@ type record struct {
 	// writtenAt is the time of our last launch, tag or delete: a read that began before it knows less than we do.
 	writtenAt   time.Time
 	taggedAt    time.Time
-	launched    bool // and no read has shown its tags yet
+	launchedAt  time.Time // zero for a VM that this process has not launched
+	launched    bool      // and no read has shown its tags yet
 	deleted     bool
 	absentSince time.Time
 	refusedAt   time.Time // when Outscale refused to look for this ID: the VM may exist or not
@@ -55,7 +59,7 @@ func (r *record) isRefused(now time.Time) bool {
 }
 
 func newFleet() *fleet {
-	return &fleet{vms: map[string]*record{}, gone: map[string]time.Time{}}
+	return &fleet{vms: map[string]*record{}, gone: map[string]time.Time{}, starts: prometheus.NewHistogram(startOptions())}
 }
 
 func (f *fleet) widened(since time.Time) bool {
@@ -116,7 +120,7 @@ func (f *fleet) remember(vms []VM) {
 func (f *fleet) launched(v VM, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.vms[v.ID], f.proven = &record{VM: v, writtenAt: now, launched: true}, true
+	f.vms[v.ID], f.proven = &record{VM: v, writtenAt: now, launchedAt: now, launched: true}, true
 }
 
 func (f *fleet) tagged(id string, tags map[string]string, now time.Time) {

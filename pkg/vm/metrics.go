@@ -14,11 +14,22 @@ var (
 		nil, nil)
 )
 
+// startOptions are those of the time that Outscale takes. What comes after it, until the node registers, is Talos' and the
+// kubelet's. Young VMs are read every 5 s, so that finer buckets would say nothing.
+func startOptions() prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace: "karpenter_outscale", Subsystem: "vm", Name: "start_duration_seconds",
+		Help:    "Time from the launch of a VM until a read shows that it runs.",
+		Buckets: []float64{5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600},
+	}
+}
+
 // Describe makes a Provider a prometheus.Collector.
 func (p *Provider) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{snapshotAt, knownVMs, missingVMs, inDoubt} {
 		out <- desc
 	}
+	p.fleet.starts.Describe(out)
 }
 
 // Collect reports the snapshot as it is. It never reads from Outscale.
@@ -26,6 +37,7 @@ func (p *Provider) Collect(out chan<- prometheus.Metric) {
 	for desc, value := range p.fleet.figures() {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
+	p.fleet.starts.Collect(out)
 }
 
 func (f *fleet) figures() map[*prometheus.Desc]float64 {

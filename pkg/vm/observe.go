@@ -86,6 +86,9 @@ func (f *fleet) merge(known *record, v VM, started time.Time) {
 	if started.Sub(known.taggedAt) <= settle {
 		v.Tags = known.Tags
 	}
+	if known.State == StatePending && v.State == StateRunning && !known.launchedAt.IsZero() {
+		f.starts.Observe(started.Sub(known.launchedAt).Seconds())
+	}
 	known.VM, known.absentSince, known.refusedAt = v, time.Time{}, time.Time{}
 }
 

@@ -209,7 +209,9 @@ func TestAForcedStopThatIsForbiddenIsRarelyRepeated(t *testing.T) {
 
 func TestAForcedStopThatFailedIsTriedAgain(t *testing.T) {
 	for _, fault := range []oapitest.Fault{
-		{Kind: oapitest.FaultThrottle}, {Kind: oapitest.FaultErrorBefore}, {Kind: oapitest.FaultError, Code: "1", Status: 401},
+		{Kind: oapitest.FaultThrottle},
+		{Kind: oapitest.FaultErrorBefore},
+		{Kind: oapitest.FaultError, Code: "1", Status: 401},
 		{Kind: oapitest.FaultLostReply},
 	} {
 		t.Run(string(fault.Kind), func(t *testing.T) {

@@ -36,33 +36,14 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 	if storm != nil {
 		scaleUp = stormPatience
 	}
-	for _, phase := range []struct {
-		what     string
-		replicas int
-		within   time.Duration
-		check    func(context.Context) error
-		then     func() error
-		kpo      []string
-	}{
+	for _, next := range []phase{
 		{"OutscaleNodeClass and NodePool ready", 0, time.Minute, ready(s), storm.begin, nil},
 		{"3 pods running", 3, scaleUp, s.PodsRun(3), nil, nil},
 		{fmt.Sprintf("%d pods running", most), most, scaleUp, s.PodsRun(most), func() error { return storm.end(ctx, t) }, []string{"nodes", "timeline", "doctor"}},
 		{"everything gone", 0, 3 * time.Minute, s.NothingLeft, nil, []string{"orphans", "doctor"}},
 	} {
-		t.say(time.Now(), "== %d replicas, waiting for: %s", phase.replicas, phase.what)
-		if err := s.Scale(ctx, phase.replicas); err != nil {
-			return err
-		}
-		if err := s.WaitFor(ctx, phase.what, phase.within, watched(phase.check)); err != nil {
-			return explain(ctx, s, err)
-		}
-		t.say(time.Now(), "== %s", phase.what)
-		if phase.then != nil {
-			if err := phase.then(); err != nil {
-				return err
-			}
-		}
-		if err := ask(ctx, s, out, phase.kpo); err != nil {
+		next.check = watched(next.check)
+		if err := next.run(ctx, s, t, out); err != nil {
 			return err
 		}
 	}
@@ -78,6 +59,33 @@ func demo(ctx context.Context, s *sandbox.Sandbox, settings settings, out io.Wri
 		return errors.New("pods ran, yet no NodeClaim was ever seen")
 	}
 	return s.Failure()
+}
+
+// phase is one step of the demonstration: what it waits for, what follows, and what kpo then shows.
+type phase struct {
+	what     string
+	replicas int
+	within   time.Duration
+	check    func(context.Context) error
+	then     func() error
+	kpo      []string
+}
+
+func (p phase) run(ctx context.Context, s *sandbox.Sandbox, t *timeline, out io.Writer) error {
+	t.say(time.Now(), "== %d replicas, waiting for: %s", p.replicas, p.what)
+	if err := s.Scale(ctx, p.replicas); err != nil {
+		return err
+	}
+	if err := s.WaitFor(ctx, p.what, p.within, p.check); err != nil {
+		return explain(ctx, s, err)
+	}
+	t.say(time.Now(), "== %s", p.what)
+	if p.then != nil {
+		if err := p.then(); err != nil {
+			return err
+		}
+	}
+	return ask(ctx, s, out, p.kpo)
 }
 
 // ask runs commands of the plugin on the cluster, which is healthy: any finding of theirs ends the demonstration.
