@@ -56,9 +56,10 @@ func (p *pattern) groups(l line) []int {
 
 // wordsOf returns the words of which one is in everything that the expression matches, none if there is no such word.
 func wordsOf(re *syntax.Regexp) []string {
+	if words := spell(re); words != nil {
+		return without(words)
+	}
 	switch re.Op {
-	case syntax.OpLiteral:
-		return []string{fold(string(re.Rune))}
 	case syntax.OpCapture, syntax.OpPlus:
 		return wordsOf(re.Sub[0])
 	case syntax.OpRepeat:
@@ -82,15 +83,109 @@ func wordsOf(re *syntax.Regexp) []string {
 	return nil
 }
 
-// longest returns the words of the part whose shortest word is the longest: fewest lines have them.
+// longest returns the words of the part whose shortest word is the longest: fewest lines have them. Parts that can be
+// spelled out and follow each other are one.
 func longest(parts []*syntax.Regexp) []string {
-	var best []string
-	for _, part := range parts {
-		if words := wordsOf(part); len(words) > 0 && shortest(words) > shortest(best) {
+	var best, row []string
+	take := func(words []string) {
+		if words = without(words); shortest(words) > shortest(best) {
 			best = words
 		}
 	}
+	for _, part := range parts {
+		if words := product(row, spell(part)); words != nil {
+			row = words
+			continue
+		}
+		take(row)
+		if row = spell(part); row == nil {
+			take(wordsOf(part))
+		}
+	}
+	take(row)
 	return best
+}
+
+// spell returns all texts that the expression matches, nil if they are too many.
+func spell(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{fold(string(re.Rune))}
+	case syntax.OpCapture:
+		return spell(re.Sub[0])
+	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpBeginText, syntax.OpEndText:
+		return []string{""}
+	case syntax.OpQuest:
+		if words := spell(re.Sub[0]); words != nil {
+			return append([]string{""}, words...)
+		}
+	case syntax.OpCharClass:
+		return spellClass(re.Rune)
+	case syntax.OpConcat:
+		out := []string{""}
+		for _, sub := range re.Sub {
+			if out = product(out, spell(sub)); out == nil {
+				return nil
+			}
+		}
+		return out
+	case syntax.OpAlternate:
+		var out []string
+		for _, sub := range re.Sub {
+			words := spell(sub)
+			if words == nil {
+				return nil
+			}
+			out = append(out, words...)
+		}
+		return out
+	default: // as often as one likes
+	}
+	return nil
+}
+
+// spellClass returns the characters of a class, which has them as pairs of first and last, nil if they are too many.
+func spellClass(pairs []rune) []string {
+	var out []string
+	for i := 0; i < len(pairs); i += 2 {
+		for r := pairs[i]; r <= pairs[i+1]; r++ {
+			if len(out) == manySpelled {
+				return nil
+			}
+			out = append(out, fold(string(r)))
+		}
+	}
+	return out
+}
+
+// manySpelled is how many words an expression is spelled out to.
+const manySpelled = 64
+
+// product puts each of the second words after each of the first, nil if they are too many or either is nil.
+func product(first, second []string) []string {
+	if len(first)*len(second) > manySpelled || second == nil {
+		return nil
+	}
+	var out []string
+	for _, a := range first {
+		for _, b := range second {
+			out = append(out, a+b)
+		}
+	}
+	return out
+}
+
+// without drops words that have another of the words in them, and all of them where one is empty.
+func without(words []string) []string {
+	words = slices.Clone(words)
+	slices.Sort(words)
+	words = slices.Compact(words)
+	if slices.Contains(words, "") {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(words), func(word string) bool {
+		return slices.ContainsFunc(words, func(other string) bool { return other != word && strings.Contains(word, other) })
+	})
 }
 
 func shortest(words []string) int {
