@@ -97,7 +97,7 @@ func (a *app) snapshot(ctx context.Context, without ...snapshot.Source) (*snapsh
 	in.Access.Context = a.context()
 	done := a.progress(&in)
 	defer done()
-	s := gather.Gather(ctx, in)
+	s := gather.New(in).Read(ctx)
 	if why := s.Unreachable(); why != "" {
 		return nil, hint(errors.New("cannot read the cluster: "+why), "kubectl cluster-info")
 	}

@@ -2,51 +2,32 @@ package gather
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vmtype"
 )
 
-const (
-	pageSize = 1000
-	// consolesAtMost and consolesAtOnce keep doctor from using up the account's calls when a whole fleet is stuck.
-	consolesAtMost = 20
-	consolesAtOnce = 8
-)
+const pageSize = 1000
 
 // cloud reads all that does not depend on anything else, at once: where Outscale is slow, the wait is that of one call. It
 // returns every VM of the account: those that lost their tags must be seen, too.
-func (g *gathering) cloud(ctx context.Context) []snapshot.VM {
-	var vms []snapshot.VM
+func (g *gathering) cloud(ctx context.Context) listing {
+	var vms listing
 	var group errgroup.Group
-	for source, do := range map[snapshot.Source]func(context.Context) (int, error){
-		snapshot.SourceVMs: func(ctx context.Context) (n int, err error) {
-			vms, err = readVMs(ctx, g.Cloud, osc.FiltersVm{})
-			return len(vms), err
-		},
-		snapshot.SourceQuotas: g.readQuotas,
-		snapshot.SourcePrices: g.readPrices,
+	for _, do := range []func(){
+		func() { vms = ask(ctx, g, snapshot.SourceVMs, &g.kept.vms, g.readAllVMs) },
+		func() { g.s.Quotas = slices.Clone(ask(ctx, g, snapshot.SourceQuotas, &g.kept.quotas, g.readQuotas)) },
+		func() { g.prices = ask(ctx, g, snapshot.SourcePrices, &g.kept.prices, g.readPrices) },
 	} {
 		group.Go(func() error {
-			g.read(ctx, source, func(ctx context.Context) (int, error) {
-				if g.Cloud == nil {
-					return 0, g.NoCloud
-				}
-				return do(ctx)
-			})
+			do()
 			return nil
 		})
 	}
@@ -99,39 +80,32 @@ func fromAPI(in osc.Vm) snapshot.VM {
 	return out
 }
 
-// matters reports whether a VM has to do with this cluster: its mark, our kind of token, or a tag of any cluster's CCM.
-func (g *gathering) matters(v snapshot.VM) bool {
-	if g.s.Cluster.Name == "" && v.Tags[vm.TagManagedBy] != "" || g.s.Ours(v) {
-		return true
+func (g *gathering) readQuotas(ctx context.Context) ([]snapshot.Quota, int, error) {
+	if g.Cloud == nil {
+		return nil, 0, g.NoCloud
 	}
-	for key := range v.Tags {
-		if id, ok := strings.CutPrefix(key, snapshot.TagClusterID); ok && (g.s.Cluster.ID == "" || id == g.s.Cluster.ID || id == g.s.Cluster.CCMID) {
-			return true
-		}
-	}
-	return false
-}
-
-func (g *gathering) readQuotas(ctx context.Context) (int, error) {
 	kinds, err := g.Cloud.ReadQuotas(ctx, "vm_limit", "core_limit", "memory_limit")
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
+	var out []snapshot.Quota
 	for _, kind := range kinds {
 		for _, quota := range kind.GetQuotas() {
-			g.s.Quotas = append(g.s.Quotas, snapshot.Quota{Name: quota.GetName(), Used: int(quota.GetUsedValue()), Max: int(quota.GetMaxValue())})
+			out = append(out, snapshot.Quota{Name: quota.GetName(), Used: int(quota.GetUsedValue()), Max: int(quota.GetMaxValue())})
 		}
 	}
-	return len(g.s.Quotas), nil
+	return out, len(out), nil
 }
 
-func (g *gathering) readPrices(ctx context.Context) (int, error) {
+func (g *gathering) readPrices(ctx context.Context) (*pricing.Provider, int, error) {
+	if g.Cloud == nil {
+		return nil, 0, g.NoCloud
+	}
 	prices := pricing.NewProvider(g.Cloud, g.Now)
 	if err := prices.Load(ctx); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	g.prices = prices
-	return 1, nil
+	return prices, 1, nil
 }
 
 // price writes the price per hour to each VM.
@@ -157,34 +131,6 @@ func PriceOf(prices *pricing.Provider, name string) float64 {
 	return price
 }
 
-// readConsoles reads the consoles of the first VMs, and masks their secrets at once.
-func (g *gathering) readConsoles(ctx context.Context, ids []string) {
-	g.read(ctx, snapshot.SourceConsoles, func(ctx context.Context) (int, error) {
-		if g.Cloud == nil {
-			return 0, g.NoCloud
-		}
-		var mu sync.Mutex
-		var failures []error
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(consolesAtOnce)
-		for _, id := range ids[:min(len(ids), consolesAtMost)] {
-			group.Go(func() error {
-				text, err := Console(ctx, g.Cloud, id)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					failures = append(failures, err)
-					return nil
-				}
-				g.s.Consoles[id] = bootlog.Clean(text)
-				return nil
-			})
-		}
-		_ = group.Wait() // failures are collected above
-		return len(g.s.Consoles), errors.Join(failures...)
-	})
-}
-
 // VMByID returns a VM, whatever cluster it belongs to, and false for one that the account does not have.
 func VMByID(ctx context.Context, api *oapi.Client, id string) (snapshot.VM, bool, error) {
 	vms, err := readVMsByID(ctx, api, []string{id})
@@ -192,17 +138,4 @@ func VMByID(ctx context.Context, api *oapi.Client, id string) (snapshot.VM, bool
 		return snapshot.VM{}, false, err
 	}
 	return vms[0], true, nil
-}
-
-// Console returns the last 64 KiB of a VM's console as they are, secrets included.
-func Console(ctx context.Context, api *oapi.Client, id string) (string, error) {
-	encoded, err := api.ReadConsoleOutput(ctx, id)
-	if err != nil {
-		return "", fmt.Errorf("reading the console of VM %q: %w", id, err)
-	}
-	text, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", fmt.Errorf("decoding the console of VM %q: %w", id, err)
-	}
-	return string(text), nil
 }

@@ -101,7 +101,7 @@ func TestCertificateRequestsThatAreNotAllReadAreNotRead(t *testing.T) {
 			return nil
 		}, "not all were read"},
 	} {
-		s := gather.Gather(t.Context(), gather.Inputs{Kube: onCSRs(c.answer), NoCloud: gather.Skipped("off"), Now: time.Now})
+		s := gather.New(gather.Inputs{Kube: onCSRs(c.answer), NoCloud: gather.Skipped("off"), Now: time.Now}).Read(t.Context())
 		if why := s.Why(snapshot.SourceCSRs); !strings.Contains(why, c.says) || s.Sources[snapshot.SourceCSRs].State != snapshot.StateFailed || len(s.CSRs) > 0 {
 			t.Errorf("%s: %q, %d kept", name, why, len(s.CSRs))
 		}
@@ -150,7 +150,7 @@ func TestClusterIDIsNeverTheNameOfTheCluster(t *testing.T) {
 			w.launch(t, "default-7xk2p")
 		}
 		c.in.Kube, c.in.Cloud, c.in.Now = kube(append(c.objects, kubeSystem())...).Build(), w.api, time.Now
-		if s := gather.Gather(t.Context(), c.in); s.Cluster.ID != c.want || s.Cluster.Name != "prod" {
+		if s := gather.New(c.in).Read(t.Context()); s.Cluster.ID != c.want || s.Cluster.Name != "prod" {
 			t.Errorf("%s: ID %q of %q, want %q", name, s.Cluster.ID, s.Cluster.Name, c.want)
 		}
 	}

@@ -12,14 +12,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
-	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
 // sourceTimeout is how long one source may take before it counts as unreadable.
@@ -55,54 +53,48 @@ type skippedError string
 func (e skippedError) Error() string        { return string(e) }
 func (e skippedError) Is(target error) bool { return target == errSkipped }
 
+// errNotNeeded is why a source was not read that a command has no use for.
+var errNotNeeded = Skipped("not needed by this command")
+
 // gathering is a Snapshot while it is being read.
 type gathering struct {
 	Inputs
+	kept   *Gatherer
 	mu     sync.Mutex
 	s      *snapshot.Snapshot
 	prices *pricing.Provider // nil where they were not read
 }
 
-// Gather reads everything. It never fails as a whole: what could not be read is in the Snapshot's sources.
-//
-// VMs are read before NodeClaims: a NodeClaim that is made between the two reads then has no VM yet, instead of a VM
-// having no NodeClaim.
-func Gather(ctx context.Context, in Inputs) *snapshot.Snapshot {
-	g := &gathering{Inputs: in, s: &snapshot.Snapshot{
-		TypeMeta: metav1.TypeMeta{APIVersion: snapshot.APIVersion, Kind: "Snapshot"},
-		Access:   in.Access,
-		TakenAt:  in.Now().UTC(), CLI: version.Version, Sources: map[snapshot.Source]snapshot.SourceStatus{}, Consoles: map[string]string{},
-	}}
-	vms := g.cloud(ctx)
-	g.kubernetes(ctx)
-	g.identify(vms)
-	g.confirm(ctx, vms)
-	g.price()
-	g.suspects(ctx)
-	g.readUsage(ctx)
-	g.s.CheckAccount()
-	g.s.Mask()
-	sortAll(g.s)
-	return g.s
-}
-
 // read reads one source and notes how that ended.
 func (g *gathering) read(ctx context.Context, source snapshot.Source, do func(context.Context) (int, error)) {
 	if slices.Contains(g.Without, source) {
-		g.note(source, 0, Skipped("not needed by this command"))
+		g.note(source, 0, errNotNeeded)
 		return
 	}
+	count, err := g.try(ctx, source, do)
+	g.note(source, count, err)
+}
+
+// try asks one source, for as long as a source may take.
+func (g *gathering) try(ctx context.Context, source snapshot.Source, do func(context.Context) (int, error)) (int, error) {
 	if g.Progress != nil {
 		g.Progress(source)
 	}
 	limited, cancel := context.WithTimeout(ctx, sourceTimeout)
 	defer cancel()
-	count, err := do(limited)
-	g.note(source, count, err)
+	return do(limited)
 }
 
 func (g *gathering) note(source snapshot.Source, count int, err error) {
+	g.noteAt(source, count, err, g.s.TakenAt)
+}
+
+// noteAt is note for an answer that may be of an earlier pass: then its age is part of it.
+func (g *gathering) noteAt(source snapshot.Source, count int, err error, at time.Time) {
 	status := StatusOf(count, err)
+	if at.Before(g.s.TakenAt) {
+		status.ReadAt = at
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s.Sources[source] = status
@@ -177,40 +169,6 @@ func booted(machines []snapshot.Machine, now time.Time) []string {
 		}
 	}
 	return out
-}
-
-// confirm looks again, by ID, for VMs that NodeClaims name and that the listing before them lacked, and leaves out what
-// is no business of this cluster.
-func (g *gathering) confirm(ctx context.Context, all []snapshot.VM) {
-	if g.s.Why(snapshot.SourceVMs) != "" {
-		return
-	}
-	known := map[string]bool{}
-	for _, v := range all {
-		known[v.ID] = true
-	}
-	named := g.s.NamedVMs()
-	var missing []string
-	for id := range named {
-		if !known[id] {
-			missing = append(missing, id)
-		}
-	}
-	slices.Sort(missing)
-	if len(missing) > 0 {
-		found, err := readVMsByID(ctx, g.Cloud, missing)
-		if err != nil {
-			g.note(snapshot.SourceVMs, len(all), err)
-		}
-		all = append(all, found...)
-	}
-	for _, v := range all {
-		if named[v.ID] || g.matters(v) {
-			g.s.VMs = append(g.s.VMs, v)
-		} else {
-			g.s.OtherVMs++
-		}
-	}
 }
 
 // sortAll makes Snapshots of the same state equal.

@@ -121,7 +121,7 @@ func of(value func(*corev1.Pod) string) client.IndexerFunc {
 
 func (w *world) gather(t *testing.T, objects ...client.Object) *snapshot.Snapshot {
 	t.Helper()
-	return gather.Gather(t.Context(), gather.Inputs{Kube: kube(objects...).Build(), Cloud: w.api, Now: time.Now})
+	return gather.New(gather.Inputs{Kube: kube(objects...).Build(), Cloud: w.api, Now: time.Now}).Read(t.Context())
 }
 
 func TestGatherJoinsWhatBelongsTogether(t *testing.T) {
@@ -242,7 +242,7 @@ func TestClusterIsKnownByTagsWhereNoDeploymentTells(t *testing.T) {
 
 func TestFlagThatContradictsTheDeploymentIsNotBelieved(t *testing.T) {
 	w := newWorld(t)
-	s := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem(), controller()).Build(), Cloud: w.api, Now: time.Now, ClusterName: "test"})
+	s := gather.New(gather.Inputs{Kube: kube(kubeSystem(), controller()).Build(), Cloud: w.api, Now: time.Now, ClusterName: "test"}).Read(t.Context())
 	if s.Why(snapshot.SourceClusterNames) == "" {
 		t.Error("two names for one cluster went through")
 	}
@@ -260,11 +260,11 @@ func TestCloudThatFailsIsAFactAndTheRestIsRead(t *testing.T) {
 }
 
 func TestNoCredentialsAreAFact(t *testing.T) {
-	s := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: errors.New("no Outscale credentials"), Now: time.Now})
+	s := gather.New(gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: errors.New("no Outscale credentials"), Now: time.Now}).Read(t.Context())
 	if got := s.Why(snapshot.SourceVMs); got != "vms: no Outscale credentials" {
 		t.Errorf("why %q", got)
 	}
-	off := gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: gather.Skipped("--cloud=off"), Now: time.Now})
+	off := gather.New(gather.Inputs{Kube: kube(kubeSystem()).Build(), NoCloud: gather.Skipped("--cloud=off"), Now: time.Now}).Read(t.Context())
 	if off.Sources[snapshot.SourceVMs].State != snapshot.StateSkipped || off.Sources[snapshot.SourceConsoles].State != snapshot.StateSkipped {
 		t.Errorf("sources %+v", off.Sources)
 	}
@@ -274,7 +274,7 @@ func TestVMsAreReadBeforeNodeClaims(t *testing.T) {
 	w := newWorld(t)
 	var order []snapshot.Source
 	done := make(chan snapshot.Source, 64)
-	gather.Gather(t.Context(), gather.Inputs{Kube: kube(kubeSystem()).Build(), Cloud: w.api, Now: time.Now, Progress: func(s snapshot.Source) { done <- s }})
+	gather.New(gather.Inputs{Kube: kube(kubeSystem()).Build(), Cloud: w.api, Now: time.Now, Progress: func(s snapshot.Source) { done <- s }}).Read(t.Context())
 	close(done)
 	for source := range done {
 		order = append(order, source)

@@ -2,6 +2,7 @@ package gather
 
 import (
 	"context"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/karpenter/pkg/utils/resources"
@@ -14,23 +15,20 @@ func (g *gathering) readUsage(ctx context.Context) {
 	if !g.Usage {
 		return
 	}
-	usage := map[string]snapshot.Usage{}
-	take := func(l *corev1.PodList) {
-		for i := range l.Items {
-			pod := &l.Items[i]
-			if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-				continue
+	read := func(ctx context.Context) (map[string]snapshot.Usage, int, error) {
+		usage := map[string]snapshot.Usage{}
+		count, err := list(ctx, g.Kube, &corev1.PodList{}, func(l *corev1.PodList) {
+			for i := range l.Items {
+				pod := &l.Items[i]
+				if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+					continue
+				}
+				usage[pod.Spec.NodeName] = with(usage[pod.Spec.NodeName], pod)
 			}
-			usage[pod.Spec.NodeName] = with(usage[pod.Spec.NodeName], pod)
-		}
+		})
+		return usage, count, err
 	}
-	g.read(ctx, snapshot.SourceUsage, func(ctx context.Context) (int, error) {
-		count, err := list(ctx, g.Kube, &corev1.PodList{}, take)
-		if err == nil {
-			g.s.Usage = usage
-		}
-		return count, err
-	})
+	g.s.Usage = maps.Clone(ask(ctx, g, snapshot.SourceUsage, &g.kept.usage, read))
 }
 
 func with(u snapshot.Usage, pod *corev1.Pod) snapshot.Usage {

@@ -1,6 +1,8 @@
 package gather_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
@@ -38,11 +41,11 @@ func TestUsageAddsUpWhatRunsAndKeepsNoPod(t *testing.T) {
 		runningPod("pulling", "n2", "250m", "1Gi", corev1.PodPending),
 	}
 	in := gather.Inputs{Kube: kube(objects...).Build(), NoCloud: gather.Skipped("off"), Now: time.Now}
-	if s := gather.Gather(t.Context(), in); s.Usage != nil || s.Why(snapshot.SourceUsage) == "" {
+	if s := gather.New(in).Read(t.Context()); s.Usage != nil || s.Why(snapshot.SourceUsage) == "" {
 		t.Errorf("read without being asked: %v", s.Usage)
 	}
 	in.Usage = true
-	s := gather.Gather(t.Context(), in)
+	s := gather.New(in).Read(t.Context())
 	want := map[string]snapshot.Usage{"n1": {Pods: 2, MilliCPU: 1500, Memory: 1536 << 20}, "n2": {Pods: 1, MilliCPU: 250, Memory: 1 << 30}}
 	if diff := cmp.Diff(want, s.Usage); diff != "" || s.Why(snapshot.SourceUsage) != "" {
 		t.Error(diff, s.Why(snapshot.SourceUsage))
@@ -62,5 +65,26 @@ func TestShareIsUnknownWhereTheNodeDoesNotSayWhatItHas(t *testing.T) {
 	node.Status.Allocatable = corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi")}
 	if cpu, memory, known := (snapshot.Usage{MilliCPU: 1000, Memory: 4 << 30}).Share(node); cpu != 0.25 || memory != 0.5 || !known {
 		t.Error(cpu, memory, known)
+	}
+}
+
+func TestPartOfTheUsageIsNone(t *testing.T) {
+	failing := kube(kubeSystem(), runningPod("web", "n1", "500m", "512Mi", corev1.PodRunning)).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, into client.ObjectList, options ...client.ListOption) error {
+			_, pods := into.(*corev1.PodList)
+			switch asked := (&client.ListOptions{}).ApplyOptions(options); {
+			case !pods || asked.FieldSelector != nil:
+				return c.List(ctx, into, options...)
+			case asked.Continue != "":
+				return errors.New("etcd is away")
+			}
+			err := c.List(ctx, into)
+			into.SetContinue("more")
+			return err
+		},
+	}).Build()
+	s := gather.New(gather.Inputs{Kube: failing, NoCloud: gather.Skipped("off"), Now: time.Now, Usage: true}).Read(t.Context())
+	if s.Usage != nil || s.Sources[snapshot.SourceUsage].State != snapshot.StateFailed {
+		t.Errorf("usage %v, source %+v", s.Usage, s.Sources[snapshot.SourceUsage])
 	}
 }

@@ -63,12 +63,16 @@ type SourceStatus struct {
 	Reason string `json:"reason,omitempty"`
 	Cause  Cause  `json:"cause,omitempty"`
 	Count  int    `json:"count,omitempty"`
+	// ReadAt is when that was, where it was before the Snapshot was taken: kept from an earlier pass.
+	ReadAt time.Time `json:"readAt,omitzero"`
 }
 
 // Snapshot is everything that is judged, as of one moment. It is one serialisable value: a bundle, and a test's fixture.
 type Snapshot struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// TakenAt is by the clock of the machine that runs kpo. Two other clocks are in a Snapshot: Outscale's in the CreatedAt
+	// of VMs, and those of the API server and of the components that it serves in all times of objects and events.
 	TakenAt time.Time `json:"takenAt"`
 	CLI     string    `json:"cli,omitempty"`
 	// Kubernetes is the version of the API server, where it was asked for.
