@@ -72,8 +72,6 @@ func newCleaner() *cleaner {
 }
 
 // secretWords end the keys of a machine config, and of what people put into files and variables, that hold secrets.
-//
-//nolint:gosec // names of secrets, not secrets
 const secretWords = `(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
 
 // secretNames are whole such keys. Only what comes after a dash needs them: an expression that begins with any number of
