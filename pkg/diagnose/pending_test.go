@@ -132,6 +132,10 @@ func TestPendingPodsHaveOneCause(t *testing.T) {
 			s.Cluster.Controller.Available = 0
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO603"}},
+		"a name that another cluster uses": {func(s *snapshot.Snapshot) {
+			scenarios()["KPO604"].trouble(s)
+			pending(s, 2, 10*time.Minute)
+		}, []string{"KPO112", "KPO604"}},
 		"no NodePool": {func(s *snapshot.Snapshot) {
 			s.NodePools = nil
 			pending(s, 2, 10*time.Minute)
