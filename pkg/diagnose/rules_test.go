@@ -355,6 +355,11 @@ func fleetScenarios() map[rule.ID]scenario {
 		},
 		"KPO608": {trouble: func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other" }, nearMiss: func(s *snapshot.Snapshot) { s.Cluster.CCMFrom = "tags" }, certain: []string{"ccm", "controller"}},
 		"KPO609": {trouble: func(s *snapshot.Snapshot) { s.Cluster.CCM.Available = 0 }, nearMiss: func(s *snapshot.Snapshot) { s.Cluster.CCM = nil }, certain: []string{"workload"}},
+		"KPO611": {
+			trouble:  func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(-3 * time.Minute)) },
+			nearMiss: func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(-30 * time.Second)) },
+			certain:  []string{"lease"},
+		},
 		"KPO610": {
 			trouble:  func(s *snapshot.Snapshot) { s.VMs = nil; s.CheckAccount() },
 			nearMiss: func(s *snapshot.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
