@@ -1,4 +1,5 @@
-package bootlog
+// Package pattern is an expression that first looks for the words which every line that it matches has.
+package pattern
 
 import (
 	"regexp"
@@ -7,51 +8,54 @@ import (
 	"strings"
 )
 
-// pattern is an expression, and the words of which every line that it matches has one. A console has thousands of lines
+// Pattern is an expression, and the words of which every line that it matches has one. A console has thousands of lines
 // and each is held against a hundred expressions: looking for words first saves almost all of their work.
-type pattern struct {
+type Pattern struct {
 	*regexp.Regexp
 
-	words []string
+	// Words are in lower case.
+	Words []string
 }
 
-// line is a line of text, and the same in lower case: that is what words are looked for in.
-type line struct {
-	text, folded string
+// Line is a line of text, and the same in lower case: that is what words are looked for in.
+type Line struct {
+	Text   string
+	folded string
 }
 
-// newPattern compiles an expression, "" to nil.
-func newPattern(expression string) *pattern {
+// New compiles an expression, "" to nil.
+func New(expression string) *Pattern {
 	if expression == "" {
 		return nil
 	}
-	p := &pattern{Regexp: regexp.MustCompile(expression)}
+	p := &Pattern{Regexp: regexp.MustCompile(expression)}
 	if parsed, err := syntax.Parse(expression, syntax.Perl); err == nil {
-		p.words = wordsOf(parsed)
+		p.Words = wordsOf(parsed)
 	}
 	return p
 }
 
-func newLine(text string) line { return line{text: text, folded: fold(text)} }
+// NewLine returns a line of text.
+func NewLine(text string) Line { return Line{Text: text, folded: fold(text)} }
 
 // fold is the text as an expression without case sees it: that takes the long s for an s.
 func fold(text string) string { return strings.ReplaceAll(strings.ToLower(text), "ſ", "s") }
 
-// may reports whether the expression can match the line.
-func (p *pattern) may(l line) bool {
-	return len(p.words) == 0 ||
-		slices.ContainsFunc(p.words, func(word string) bool { return strings.Contains(l.folded, word) })
+// May reports whether the expression can match the line.
+func (p *Pattern) May(l Line) bool {
+	return len(p.Words) == 0 ||
+		slices.ContainsFunc(p.Words, func(word string) bool { return strings.Contains(l.folded, word) })
 }
 
-// matches reports whether the expression matches the line.
-func (p *pattern) matches(l line) bool { return p.may(l) && p.MatchString(l.text) }
+// Matches reports whether the expression matches the line.
+func (p *Pattern) Matches(l Line) bool { return p.May(l) && p.MatchString(l.Text) }
 
-// groups returns where the groups of the expression are in the line, nil if it does not match.
-func (p *pattern) groups(l line) []int {
-	if !p.may(l) {
+// Groups returns where the groups of the expression are in the line, nil if it does not match.
+func (p *Pattern) Groups(l Line) []int {
+	if !p.May(l) {
 		return nil
 	}
-	return p.FindStringSubmatchIndex(l.text)
+	return p.FindStringSubmatchIndex(l.Text)
 }
 
 // wordsOf returns the words of which one is in everything that the expression matches, none if there is no such word.
