@@ -43,6 +43,14 @@ $(HELM): tools/helm/go.mod
 test: controlplane $(HELM) ## Unit tests and tests against the emulated region and a real API server, with the race detector
 	go test -race -timeout 20m ./...
 
+# A seed that failed in the walks of make test is told and repeated with SEED.
+SEEDS ?= 1000
+STEPS ?= 45
+.PHONY: chaos
+chaos: ## Random walks over the faults of the cloud, the cluster and the controller (SEEDS=1000, SEED=n for the story of one)
+	CHAOS_SEEDS=$(SEEDS) CHAOS_SEED=$(SEED) CHAOS_STEPS=$(STEPS) go test -count 1 -v -timeout 60m -run 'TestChaos$$' ./test/chaos | \
+		grep -vE '^ *(=== |--- PASS)'
+
 .PHONY: e2e
 e2e: controlplane ## Scenarios on a whole cluster
 	go test -tags e2e -count 1 -parallel 3 -timeout 60m ./test/e2e/...

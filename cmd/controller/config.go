@@ -34,8 +34,11 @@ type config struct {
 
 	// keepPrices is the ConfigMap that keeps prices over a restart; without a name none does.
 	keepPrices types.NamespacedName
+	// keepEnds is the ConfigMap that keeps why NodeClaims ended; without a name none does.
+	keepEnds types.NamespacedName
 
 	keepPricesIn      string
+	keepEndsIn        string
 	instanceTypesFile string
 	invalid           []error
 }
@@ -79,6 +82,7 @@ func (c *config) addFlags(fs *coreoptions.FlagSet) {
 	fs.DurationVar(&c.repairs.Silent, "repair-silent-after", fromEnv(c, "REPAIR_SILENT_AFTER", repairs.Silent, time.ParseDuration), "With the feature gate NodeRepair: how long a kubelet may stop reporting before its VM is rebooted.")
 	fs.DurationVar(&c.repairs.NotReady, "repair-not-ready-after", fromEnv(c, "REPAIR_NOT_READY_AFTER", repairs.NotReady, time.ParseDuration), "With the feature gate NodeRepair: how long a node may report that it is not ready before it is replaced.")
 	fs.StringVar(&c.keepPricesIn, "prices-configmap", os.Getenv("PRICES_CONFIGMAP"), "ConfigMap that keeps the last prices for the next start, as namespace/name. It must exist.")
+	fs.StringVar(&c.keepEndsIn, "ends-configmap", os.Getenv("ENDS_CONFIGMAP"), "ConfigMap that keeps why the last NodeClaims ended, as namespace/name. It must exist.")
 	fs.StringVar(&c.instanceTypesFile, "instance-types-file", os.Getenv("INSTANCE_TYPES_FILE"), "YAML file with the instance types to offer, instead of the grid of each OutscaleNodeClass.")
 }
 
@@ -109,16 +113,23 @@ func (c *config) check() error {
 			c.invalid = append(c.invalid, fmt.Errorf("--instance-types-file: %w", err))
 		}
 	}
-	if c.keepPricesIn != "" {
-		namespace, name, ok := strings.Cut(c.keepPricesIn, "/")
-		if !ok || namespace == "" || name == "" {
-			c.invalid = append(c.invalid, fmt.Errorf("--prices-configmap (PRICES_CONFIGMAP): %q is not namespace/name", c.keepPricesIn))
-		}
-		c.keepPrices = types.NamespacedName{Namespace: namespace, Name: name}
-	}
+	c.keepPrices = c.parseName("--prices-configmap (PRICES_CONFIGMAP)", c.keepPricesIn)
+	c.keepEnds = c.parseName("--ends-configmap (ENDS_CONFIGMAP)", c.keepEndsIn)
 	c.checkTimes()
 	c.invalid = append(c.invalid, c.parseCredentials())
 	return errors.Join(c.invalid...)
+}
+
+// parseName reads the name of an object as namespace/name. No text is no name.
+func (c *config) parseName(flagName, text string) types.NamespacedName {
+	if text == "" {
+		return types.NamespacedName{}
+	}
+	namespace, name, ok := strings.Cut(text, "/")
+	if !ok || namespace == "" || name == "" {
+		c.invalid = append(c.invalid, fmt.Errorf("%s: %q is not namespace/name", flagName, text))
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
 // checkTimes checks what counts or lasts.

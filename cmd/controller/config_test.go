@@ -55,6 +55,7 @@ func TestABadSettingIsNamed(t *testing.T) {
 		"at most 191 bytes":                      func(*testing.T) []string { return []string{"--cluster-name", strings.Repeat("a", 192)} },
 		`--cluster-id (OSC_CLUSTER_ID) is "a=b"`: func(*testing.T) []string { return []string{"--cluster-id", "a=b"} },
 		"PRICES_CONFIGMAP":                       func(*testing.T) []string { return []string{"--prices-configmap", "prices"} },
+		"ENDS_CONFIGMAP":                         func(*testing.T) []string { return []string{"--ends-configmap", "/ends"} },
 		"needs NodeRepair":                       func(*testing.T) []string { return []string{"--feature-gates", "TerminateFirstRepair=true"} },
 		"scheduler config":                       func(*testing.T) []string { return []string{"--scheduler-config", "profiles: []"} },
 		"no-such-flag":                           func(*testing.T) []string { return []string{"--no-such-flag"} },

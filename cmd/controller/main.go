@@ -26,11 +26,13 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/dryrun"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/interruption"
+	endings "github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/nodeclass"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/registration"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/discovery"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/instancetype"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/pricing"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -93,6 +95,7 @@ func run(ctx context.Context, op *operator.Operator, cfg *config) error {
 			bootstraptoken.NewController(kube, uncached),
 			garbagecollection.NewController(op.Clock, kube, uncached, vms, op.EventRecorder),
 			interruption.NewController(op.Clock, kube, api, vms, op.EventRecorder),
+			endings.NewController(op.Clock, kube, vms, ledger.NewRing(kube, uncached, cfg.keepEnds), op.EventRecorder),
 			dryrun.NewController(op.GetClient(), cfg.api.DryRun),
 		).
 		Start(ctx)

@@ -18,6 +18,7 @@ import (
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/availability"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -56,7 +57,7 @@ func eventReasons(t *testing.T) map[string]bool {
 	for _, file := range sources(t, "../../pkg") {
 		constants := constantsOf(file)
 		if file.Name.Name == "ledger" {
-			for _, reason := range constants {
+			for _, reason := range reasonsOf(file) {
 				out[reason] = true
 			}
 		}
@@ -103,10 +104,19 @@ func isNamed(e ast.Expr, name string) bool {
 }
 
 func constantsOf(file *ast.File) map[string]string {
+	return constantsWhere(file, func(ast.Expr) bool { return true })
+}
+
+// reasonsOf are the constants of the type Reason: the ledger has others.
+func reasonsOf(file *ast.File) map[string]string {
+	return constantsWhere(file, func(kind ast.Expr) bool { return kind != nil && isNamed(kind, "Reason") })
+}
+
+func constantsWhere(file *ast.File, wanted func(kind ast.Expr) bool) map[string]string {
 	out := map[string]string{}
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != len(spec.Names) {
+		if !ok || len(spec.Values) != len(spec.Names) || !wanted(spec.Type) {
 			return true
 		}
 		for i, value := range spec.Values {
@@ -166,5 +176,29 @@ func TestObservabilityPageNamesEveryMetricAndEvent(t *testing.T) {
 		if !events[row[1]] {
 			t.Errorf("the page has event %s, which the controller does not emit", row[1])
 		}
+	}
+}
+
+func TestReliabilityPageNamesEveryCauseOfAnEnd(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "\n## Why did it end?\n")
+	rows, _, _ := strings.Cut(rest, "\n## ")
+	named := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[A-Za-z`, ]+`) \\|").FindAllStringSubmatch(rows, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			named[strings.Trim(name, "`")] = true
+		}
+	}
+	for _, cause := range ledger.Causes() {
+		if !named[string(cause)] {
+			t.Errorf("cause %s has no row", cause)
+		}
+		delete(named, string(cause))
+	}
+	for name := range named {
+		t.Errorf("the page has cause %s, which the ledger does not know", name)
 	}
 }

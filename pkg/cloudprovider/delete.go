@@ -16,7 +16,7 @@ import (
 )
 
 // Delete deletes the VM of a NodeClaim. Karpenter calls it every 5 s until the answer is not found, which is given only
-// when the VM is terminated.
+// when the VM is terminated. The console of a machine that never joined goes with its VM, so that it is read before.
 func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) error {
 	id, err := utils.ParseProviderID(claim.Status.ProviderID)
 	if err != nil {
@@ -36,6 +36,7 @@ func (c *CloudProvider) Delete(ctx context.Context, claim *karpv1.NodeClaim) err
 		c.ledger.Warn(ctx, claim, ledger.ForeignVM, fmt.Sprintf("VM %s carries neither the tags nor the client token of this cluster: it is not deleted", id))
 		return fmt.Errorf("VM %q of NodeClaim %q carries neither the tags nor the client token of this cluster: delete it by hand if it is yours", id, claim.Name)
 	}
+	c.keepConsole(ctx, claim, id)
 	err = c.vms.Delete(ctx, id)
 	if errors.Is(err, vm.ErrProtected) {
 		// Each try is refused until somebody acts.

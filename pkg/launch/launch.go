@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,13 +36,14 @@ type Launcher struct {
 	types    *instancetype.Provider
 	ledger   *ledger.Ledger
 
-	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
-	quotas sync.Mutex
+	// quotas lets one launch that hit a limit read the quotas for all that hit it with it. It holds one token: a channel
+	// and not a mutex, since waiting for it must end with the caller's context.
+	quotas chan struct{}
 }
 
 // New returns a launcher. Secrets are read past the cache of kube.
 func New(kube client.Client, uncached client.Reader, vms *vm.Provider, types *instancetype.Provider, l *ledger.Ledger) *Launcher {
-	return &Launcher{kube: kube, uncached: uncached, vms: vms, types: types, ledger: l}
+	return &Launcher{kube: kube, uncached: uncached, vms: vms, types: types, ledger: l, quotas: make(chan struct{}, 1)}
 }
 
 // Launch returns the VM of a NodeClaim as soon as its ID is known: one that an earlier attempt launched, or a new one of the

@@ -154,8 +154,12 @@ func missingResource(err error) error {
 // limits that can be read have room for the launch, the trouble is one of the subnet or of what else the NodeClass asks for
 // (volumes, for instance), and not one of the account's other launches.
 func (a *attempt) quotaReached(ctx context.Context, launch availability.Launch, err error) {
-	a.quotas.Lock()
-	defer a.quotas.Unlock()
+	select {
+	case a.quotas <- struct{}{}:
+	case <-ctx.Done():
+		return // nothing is launched with this context any more
+	}
+	defer func() { <-a.quotas }()
 	if a.types.Refusals().IsRefused(launch) {
 		return // a launch that was on its way at the same time has read them
 	}

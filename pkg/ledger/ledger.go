@@ -41,6 +41,10 @@ type Decision struct {
 
 	// Event is the text of a warning. Numbers in it may change.
 	Event string
+	// Expected makes the event no warning.
+	Expected bool
+	// Also gets the same event, if it is not nil.
+	Also client.Object
 	// About is what tells two events of one object and reason apart. All others are repetitions, and dropped.
 	About []string
 	// Fleetwide drops repetitions whatever the object.
@@ -60,14 +64,23 @@ func (l *Ledger) Record(ctx context.Context, d Decision) {
 	if d.Event == "" || d.Object == nil {
 		return
 	}
-	dedupe := []string{string(d.Reason)}
-	if !d.Fleetwide {
-		dedupe = append(dedupe, string(d.Object.GetUID()))
+	kind := corev1.EventTypeWarning
+	if d.Expected {
+		kind = corev1.EventTypeNormal
 	}
-	l.recorder.Publish(events.Event{
-		InvolvedObject: d.Object, Type: corev1.EventTypeWarning, Reason: string(d.Reason), Message: d.Event,
-		DedupeValues: append(dedupe, d.About...),
-	})
+	for _, object := range []client.Object{d.Object, d.Also} {
+		if object == nil {
+			continue
+		}
+		dedupe := []string{string(d.Reason)}
+		if !d.Fleetwide {
+			dedupe = append(dedupe, string(object.GetUID()))
+		}
+		l.recorder.Publish(events.Event{
+			InvolvedObject: object, Type: kind, Reason: string(d.Reason), Message: d.Event,
+			DedupeValues: append(dedupe, d.About...),
+		})
+	}
 }
 
 // Warn makes an event of a decision whose error the caller returns.

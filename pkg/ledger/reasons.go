@@ -47,6 +47,9 @@ const (
 	// Leaked is a VM without NodeClaim, VMGone a NodeClaim without VM.
 	Leaked Reason = "Leaked"
 	VMGone Reason = "VMGone"
+	// Ended is a NodeClaim that ends, BootFailed one whose Node never registered.
+	Ended      Reason = "NodeClaimEnded"
+	BootFailed Reason = "BootFailed"
 	// GarbageCollectionRefused is a sweep with too many leaked VMs.
 	GarbageCollectionRefused Reason = "GarbageCollectionRefused"
 )

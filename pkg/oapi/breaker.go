@@ -74,8 +74,10 @@ func newBreaker(now func() time.Time) *breaker {
 	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}, note: func(Refusals) {}}
 }
 
-// enter waits for the right to send a call. The function it returns must be called with the result of the call.
-func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
+// enter waits for the right to send a call, and turn for its share of the rate limit: the one that a call had when it came
+// is over once it has waited for another call. Else all that waited behind a slow first call would leave together. The
+// function it returns must be called with the result of the call.
+func (b *breaker) enter(ctx context.Context, call string, turn func() error) (func(error), error) {
 	proven, err := b.state(call)
 	if err != nil {
 		return nil, err
@@ -85,8 +87,10 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 	}
 	select {
 	case b.probe <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w, waiting for the credentials to be proven: %w", errNotSent, ctx.Err())
+	default:
+		if err := b.await(ctx, turn); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := b.state(call); err != nil { // the probe before this one may have been refused
 		<-b.probe
@@ -96,6 +100,20 @@ func (b *breaker) enter(ctx context.Context, call string) (func(error), error) {
 		b.leave(attempt{call: call}, err)
 		<-b.probe
 	}, nil
+}
+
+// await waits for the probe, and then for a turn.
+func (b *breaker) await(ctx context.Context, turn func() error) error {
+	select {
+	case b.probe <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%w, waiting for the credentials to be proven: %w", errNotSent, ctx.Err())
+	}
+	if err := turn(); err != nil {
+		<-b.probe
+		return err
+	}
+	return nil
 }
 
 // state reports whether the credentials have worked, or why the call must not be sent now.

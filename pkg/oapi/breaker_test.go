@@ -54,6 +54,9 @@ func TestBadCredentialsOfManyCallersCostOneCall(t *testing.T) {
 	wantCalls(t, region, "ReadVms", 1)
 }
 
+// noTurn is for calls that wait for no rate limit.
+func noTurn() error { return nil }
+
 func atOnce(n int, do func()) {
 	var group sync.WaitGroup
 	for range n {
@@ -150,7 +153,7 @@ func refusedTogether(t *testing.T, client *Client, calls int) {
 	t.Helper()
 	var leave []func(error)
 	for range calls {
-		done, err := client.breaker.enter(t.Context(), "CreateTags")
+		done, err := client.breaker.enter(t.Context(), "CreateTags", noTurn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +259,7 @@ func TestAWrongKeyIsTriedOnceMoreByTheWitnessOnly(t *testing.T) {
 
 func TestEndOfTheContextEndsTheWaitForTheProbe(t *testing.T) {
 	region, client, _ := newRefused(t)
-	leave, err := client.breaker.enter(t.Context(), "ReadVms")
+	leave, err := client.breaker.enter(t.Context(), "ReadVms", noTurn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,4 +303,22 @@ func TestPublicCatalogNeedsNoCredentials(t *testing.T) {
 	if _, err := client.ReadSubnets(t.Context(), osc.FiltersSubnet{}); !errors.Is(err, errNotSent) {
 		t.Errorf("an unsigned call proved the credentials: %v", err)
 	}
+}
+
+// The first call of a process hangs, and others come meanwhile: once it is answered, they must not all leave together.
+func TestCallsThatWaitedForTheFirstOneKeepTheRateLimit(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		api, client := newPaced(t)
+		leave, err := client.breaker.enter(ctx, "ReadImages", noTurn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		launchMany(ctx, client, 100)
+		time.Sleep(30 * time.Second)
+		leave(nil)
+		time.Sleep(time.Second)
+		if n := api.count("CreateVms"); n < 4 || n > 7 {
+			t.Errorf("%d launches in the second after the first answer, want 5 of 5/s", n)
+		}
+	})
 }

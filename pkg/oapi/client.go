@@ -151,19 +151,12 @@ func BeforeSend(ctx context.Context, check func() error) context.Context {
 // once makes one attempt.
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
-	waiting := time.Now()
-	if err := c.queue.wait(ctx, classOf(name)); err != nil {
-		return none, &Error{Call: name, cause: fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)}
-	}
-	c.metrics.waited(classOf(name), time.Since(waiting))
-	if check, ok := ctx.Value(beforeSend{}).(func() error); ok {
-		if err := check(); err != nil {
-			c.queue.pass()
-			return none, &Error{Call: name, cause: fmt.Errorf("%w: %w", errNotSent, err)}
-		}
+	turn := func() error { return c.turn(ctx, name) }
+	if err := turn(); err != nil {
+		return none, &Error{Call: name, cause: err}
 	}
 	// The breaker comes last: a call that waited for its turn must not be sent when the one before it was refused.
-	leave, err := c.breaker.enter(ctx, name)
+	leave, err := c.breaker.enter(ctx, name, turn)
 	if err != nil {
 		return none, &Error{Call: name, cause: err}
 	}
@@ -178,4 +171,20 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	c.metrics.called(name, err, time.Since(started))
 	leave(err)
 	return result, err
+}
+
+// turn waits for the rate limit, and asks then whether the call is still wanted.
+func (c *Client) turn(ctx context.Context, name string) error {
+	waiting := time.Now()
+	if err := c.queue.wait(ctx, classOf(name)); err != nil {
+		return fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)
+	}
+	c.metrics.waited(classOf(name), time.Since(waiting))
+	if check, ok := ctx.Value(beforeSend{}).(func() error); ok {
+		if err := check(); err != nil {
+			c.queue.pass()
+			return fmt.Errorf("%w: %w", errNotSent, err)
+		}
+	}
+	return nil
 }

@@ -17,7 +17,8 @@ const (
 	classUrgent class = iota
 	// classTag is for tags: without OscK8sNodeName the CCM deletes a Node as soon as it registers.
 	classTag
-	// classLaunch is for launches: they come in bursts, and a VM that comes later costs time only.
+	// classLaunch is for launches: they come in bursts, and a VM that comes later costs time only. So it is for consoles:
+	// one that comes too late costs a diagnosis, and must not keep VMs alive.
 	classLaunch
 	classCount
 )
@@ -26,7 +27,7 @@ func (c class) String() string { return [classCount]string{"urgent", "tag", "lau
 
 func classOf(call string) class {
 	switch call {
-	case "CreateVms":
+	case "CreateVms", "ReadConsoleOutput":
 		return classLaunch
 	case "CreateTags":
 		return classTag

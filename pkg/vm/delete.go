@@ -39,6 +39,9 @@ func (p *Provider) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
+// IsDeleting reports whether this process has told Outscale to delete a VM that is not gone yet.
+func (p *Provider) IsDeleting(id string) bool { return p.fleet.isDeleting(id) }
+
 // deleteNow deletes a batch and returns one result for each ID. A batch that is refused is split in halves: one VM that
 // is unknown or protected must not keep the others alive, nor cost a call for each of them.
 func (p *Provider) deleteNow(ids []string) map[string]error {

@@ -143,6 +143,12 @@ func (f *fleet) deleted(id string, now time.Time) {
 	}
 }
 
+func (f *fleet) isDeleting(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.vms[id] != nil && f.vms[id].deleted
+}
+
 func (f *fleet) knows(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

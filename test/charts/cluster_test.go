@@ -222,6 +222,7 @@ func controllerRights(t *testing.T, c *cluster) {
 		"get,update leases.coordination.k8s.io karpenter/karpenter-leader-election",
 		"get secrets kube-system/talos-worker",
 		"get,patch configmaps karpenter/karpenter-provider-outscale-prices",
+		"get,patch configmaps karpenter/karpenter-provider-outscale-ends",
 	)
 	denied(t, kube,
 		"list,watch,create,update,patch,delete secrets kube-system", "list secrets", "get secrets kube-system/other",
@@ -229,6 +230,7 @@ func controllerRights(t *testing.T, c *cluster) {
 		"create,update,patch pods any", "create pods/exec any", "get pods/log any", "create,update nodes", "patch nodes/status",
 		"create,update,delete nodepools.karpenter.sh", "create,update,delete outscalenodeclasses.karpenter.outscale.com",
 		"update nodeclaims.karpenter.sh", "get,list,create,update,delete configmaps any", "get,patch configmaps karpenter/other", "update,delete configmaps karpenter/karpenter-provider-outscale-prices",
+		"list,watch,update,delete configmaps karpenter/karpenter-provider-outscale-ends",
 		"update,delete leases.coordination.k8s.io karpenter/other", "get leases.coordination.k8s.io kube-system/karpenter-leader-election",
 		"create serviceaccounts/token karpenter", "impersonate users", "escalate,bind,create clusterroles.rbac.authorization.k8s.io",
 		"get,list capacitybuffers.autoscaling.x-k8s.io any", "get,list podtemplates any",

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // pages are the documents that these tests judge.
@@ -24,16 +25,27 @@ func pages(t testing.TB) map[string]string {
 	return out
 }
 
-// hasHeading reports whether a page has the heading that an anchor names, as GitHub spells it.
+// hasHeading reports whether a page has the heading that an anchor names, as GitHub spells it: in lower case, with dashes for
+// spaces, and without punctuation.
 func hasHeading(t *testing.T, path, anchor string) bool {
 	t.Helper()
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	spell := func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		default:
+			return -1
+		}
+	}
 	for line := range strings.Lines(string(page)) {
 		title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
-		if ok && strings.HasPrefix(line, "#") && strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "-") == anchor {
+		if ok && strings.HasPrefix(line, "#") && strings.Map(spell, strings.TrimSpace(title)) == anchor {
 			return true
 		}
 	}

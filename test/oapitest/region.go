@@ -34,6 +34,9 @@ type Region struct {
 	Uncertain Uncertain
 	// ContractViolation hears of each answer that breaks the OpenAPI file; nil only logs it.
 	ContractViolation func(error)
+	// TrustsItself leaves out the check of its own answers against the OpenAPI file, for tests that make very many calls and
+	// leave that check to others. Requests are always checked.
+	TrustsItself bool
 	// Log hears of each call; nil discards.
 	Log *slog.Logger
 

@@ -174,7 +174,9 @@ func (r *Region) write(w http.ResponseWriter, c *call, out reply, err error) {
 	if err != nil {
 		r.violated(fmt.Errorf("%s: encoding the answer: %w", c.name, err))
 	}
-	r.checkResponse(c.name, status, body)
+	if !r.TrustsItself {
+		r.checkResponse(c.name, status, body)
+	}
 	r.record(c, status, code, body)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

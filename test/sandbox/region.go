@@ -36,8 +36,10 @@ func (s *Sandbox) openRegion(ctx context.Context) error {
 		Limits:            oapitest.Limits{AccountRPS: s.options.RateLimit},
 		ContractViolation: s.fail,
 	}
-	if s.scenario.region != nil {
-		s.scenario.region(s.Region)
+	for _, change := range []func(*oapitest.Region){s.scenario.region, s.options.Region} {
+		if change != nil {
+			change(s.Region)
+		}
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")

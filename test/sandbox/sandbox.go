@@ -62,6 +62,8 @@ type Options struct {
 	ControllerEnv []string
 	// PreviousController is the program that runs until Upgrade, in place of the controller of this tree.
 	PreviousController string
+	// Region changes the region before it opens; nil leaves it as it is.
+	Region func(*oapitest.Region)
 	// FailedLogs is the directory that gets the logs when Start fails; if empty, they are lost.
 	FailedLogs string
 	// Progress gets what is built and started; nil discards it.

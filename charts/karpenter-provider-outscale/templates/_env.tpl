@@ -8,6 +8,8 @@
   value: {{ .Values.settings.region | quote }}
 - name: PRICES_CONFIGMAP
   value: {{ printf "%s/%s-prices" .Release.Namespace (include "karpenter.fullname" .) | quote }}
+- name: ENDS_CONFIGMAP
+  value: {{ printf "%s/%s-ends" .Release.Namespace (include "karpenter.fullname" .) | quote }}
 {{- with .Values.settings.endpoint }}
 - name: OSC_ENDPOINT_API
   value: {{ . | quote }}

@@ -23,6 +23,10 @@ const (
 	AnnotationHostname = Group + "/hostname"
 	// AnnotationReboot is the last call that rebooted the VM, so that one operation of Karpenter is one reboot.
 	AnnotationReboot = Group + "/reboot"
+	// AnnotationEnd is why one of our controllers deleted the NodeClaim, AnnotationConsole what the console of a machine said
+	// that never joined, just before its VM was deleted.
+	AnnotationEnd     = Group + "/end"
+	AnnotationConsole = Group + "/console"
 )
 
 // Finalizer keeps an OutscaleNodeClass while NodeClaims use it.

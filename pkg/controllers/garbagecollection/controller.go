@@ -140,6 +140,10 @@ func (c *Controller) deleteNodeClaims(ctx context.Context, claims []karpv1.NodeC
 			Reason: ledger.VMGone, Object: &claim, Message: "deleted NodeClaim whose VM is gone", VM: id,
 			Event: fmt.Sprintf("VM %s was terminated before its node registered", id),
 		})
+		failed = append(failed, ledger.Explain(ctx, c.kube, &claim, ledger.Decided{
+			Cause: ledger.CauseVMGone,
+			Why:   fmt.Sprintf("VM %s was terminated before its node registered, and Karpenter did not ask for it", id),
+		}))
 	}
 	return errors.Join(failed...)
 }

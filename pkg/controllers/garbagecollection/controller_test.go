@@ -10,7 +10,6 @@ import (
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/garbagecollection"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
@@ -275,6 +275,29 @@ func TestAFailedScaleUpFromZeroLeaksNothing(t *testing.T) {
 	}
 }
 
+// The answers of two launches were lost, and their NodeClaims were given up before the machines joined: their Nodes wait to
+// be registered for ever, and no pod runs on them.
+func TestManyLeakedVMsGoThoughTheirMachinesHaveJoined(t *testing.T) {
+	w := newWorld(t, 0)
+	for i := range 2 {
+		name := fmt.Sprintf("default-%02d", i)
+		id := w.launch(t, w.vms, name)
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		node.Spec.ProviderID = "aws:///eu-west-2a/" + id
+		node.Spec.Taints = []corev1.Taint{karpv1.UnregisteredNoExecuteTaint}
+		if err := w.kube.Create(t.Context(), node); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Step(10 * time.Minute)
+	for range 3 {
+		w.sweep(t)
+	}
+	if w.alive() != 0 || w.alarms() != 0 {
+		t.Errorf("%d VMs are left", w.alive())
+	}
+}
+
 // A second Karpenter in the cluster: core filters by the group of the NodeClass everywhere.
 func TestTheNodeClaimOfAnotherProviderIsLeftAlone(t *testing.T) {
 	w := newWorld(t, 1)
@@ -398,15 +421,18 @@ func TestANodeClaimWhoseVMDiedBeforeItRegisteredIsDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	claim.Status.ProviderID = "aws:///eu-west-2a/" + w.vmOf("default-01")
-	claim.CreationTimestamp = metav1.NewTime(w.clock.Now())
+	claim.CreationTimestamp, claim.Finalizers = metav1.NewTime(w.clock.Now()), []string{karpv1.TerminationFinalizer}
 	if err := w.kube.Update(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
 	w.region.KillVM(w.vmOf("default-01"))
 	w.clock.Step(2 * time.Minute)
 	w.sweep(t)
-	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "default-01"}, claim); !apierrors.IsNotFound(err) {
+	if err := w.kube.Get(t.Context(), client.ObjectKey{Name: "default-01"}, claim); err != nil || claim.DeletionTimestamp.IsZero() {
 		t.Errorf("got %v: its pods would wait 15 minutes", err)
+	}
+	if why, ok := ledger.DecidedOf(claim); !ok || why.Cause != ledger.CauseVMGone {
+		t.Errorf("left for the ledger: %+v", why)
 	}
 }
 

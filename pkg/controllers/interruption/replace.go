@@ -16,6 +16,7 @@ import (
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/events"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -111,9 +112,13 @@ func (c *Controller) replace(ctx context.Context, lost casualty) (bool, error) {
 		return false, client.IgnoreNotFound(fmt.Errorf("deleting NodeClaim %q, whose VM is interrupted: %w",
 			lost.claim.Name, err))
 	}
-	replacements.WithLabelValues(lost.cause.label).Inc()
+	replacements.WithLabelValues(string(lost.cause.label)).Inc()
 	c.tell(ctx, lost.subject, "InterruptedNodeReplaced", lost.why+". The NodeClaim is replaced", lost.vm.ID)
-	return true, nil
+	decided := ledger.Decided{Cause: ledger.CauseMaintenance, Why: lost.why}
+	if lost.state == vm.StateStopped {
+		decided.Cause = ledger.CauseOfStop(lost.cause.label)
+	}
+	return true, ledger.Explain(ctx, c.kube, lost.claim, decided)
 }
 
 // tell puts an event on the NodeClaim and its Node, and logs it, once an hour for each key. It reports whether it did.

@@ -3,7 +3,6 @@ package interruption
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
@@ -12,24 +11,15 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
 
-// cause is why a VM stopped: a label for the metrics, and words for people.
-type cause struct{ label, words string }
+// cause is why a VM stopped or will: a label for the metrics, and words for people.
+type cause struct {
+	label vm.StopCause
+	words string
+}
 
-// causeOf reads the StateReason of a VM. Only Client.ApiGracefulShutdown and Server.InternalError are documented (API,
-// ReadVmsStopHistory); the rest is read by its prefix, and the code is always quoted.
 func causeOf(reason string) cause {
-	switch {
-	case reason == "":
-		return cause{"unknown", "Outscale gives no reason"}
-	case strings.HasPrefix(reason, "Client.Api"), strings.HasPrefix(reason, "Client.User"):
-		return cause{"stop_from_outside", fmt.Sprintf("somebody stopped it from outside, in Cockpit or through the API (%s)", reason)}
-	case strings.HasPrefix(reason, "Client."):
-		return cause{"guest_power_off", fmt.Sprintf("its guest powered itself off (%s)", reason)}
-	case strings.HasPrefix(reason, "Server."):
-		return cause{"host_failure", fmt.Sprintf("its host failed (%s)", reason)}
-	default:
-		return cause{"unknown", fmt.Sprintf("Outscale's reason is %q", reason)}
-	}
+	label, words := vm.ReadStop(reason)
+	return cause{label, words}
 }
 
 func isDown(v vm.VM) bool { return v.State == vm.StateStopping || v.State == vm.StateStopped }
@@ -44,7 +34,7 @@ func (c *Controller) stopped(ctx context.Context, s subject, sweep *sweep) {
 	if !known {
 		since = c.clock.Now()
 		c.down[s.vm.ID] = since
-		interruptions.WithLabelValues(causeOf(s.vm.StateReason).label).Inc()
+		interruptions.WithLabelValues(string(causeOf(s.vm.StateReason).label)).Inc()
 	}
 	off, known := c.off[s.vm.ID]
 	if !known && s.vm.State == vm.StateStopped {

@@ -1,17 +1,22 @@
 package interruption_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
 func TestAStoppedVMIsReplacedAndItsCauseNamed(t *testing.T) {
+	causes := map[string]ledger.Cause{
+		"powered itself off": ledger.CauseGuestPoweredOff, "from outside": ledger.CauseStopped, "host failed": ledger.CauseHostFailed,
+	}
 	for words, stop := range map[string]func(*oapitest.Region, string){
 		"powered itself off": func(r *oapitest.Region, id string) { r.GuestShutdown(id) },
 		"from outside":       func(r *oapitest.Region, id string) { r.StopVM(id) },
@@ -30,6 +35,9 @@ func TestAStoppedVMIsReplacedAndItsCauseNamed(t *testing.T) {
 			w.wantDeleting("default-01")
 			w.wantSaid("NodeClaim/default-01 InterruptedNodeReplaced", id, words)
 			w.wantSaid("Node/default-01 InterruptedNodeReplaced", id)
+			if why, ok := ledger.DecidedOf(w.claim("default-01")); !ok || why.Cause != causes[words] || !strings.Contains(why.Why, words) {
+				t.Errorf("left for the ledger: %+v", why)
+			}
 		})
 	}
 }

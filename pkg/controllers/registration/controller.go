@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/karpenter/pkg/events"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -176,8 +177,9 @@ func (c *Controller) replace(ctx context.Context, claim *karpv1.NodeClaim, v vm.
 		return fmt.Errorf("deleting NodeClaim %q, whose Node is gone: %w", claim.Name, err)
 	}
 	c.lost.forget(node.name)
-	c.tell(ctx, claim, v, fmt.Sprintf("%s The NodeClaim is replaced.", c.story(node, v, why)))
-	return nil
+	story := c.story(node, v, why)
+	c.tell(ctx, claim, v, story+" The NodeClaim is replaced.")
+	return ledger.Explain(ctx, c.kube, claim, ledger.Decided{Cause: ledger.CauseNodeLost, Why: strings.TrimSuffix(story, ".")})
 }
 
 // story says what happened and who is likely to have done it: the API server keeps no name.

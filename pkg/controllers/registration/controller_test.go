@@ -23,6 +23,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/cloudprovider"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/registration"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/controllers/tagging"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -188,14 +189,19 @@ func TestANodeThatIsDeletedAgainAfterTheRebootCostsItsNodeClaim(t *testing.T) {
 
 func TestARebootThatBringsNoNodeBackCostsTheNodeClaim(t *testing.T) {
 	w := newWorld(t)
+	w.update(func(c *karpv1.NodeClaim) { c.Finalizers = []string{karpv1.TerminationFinalizer} })
 	w.deleted(node(), 1)
 	w.until(time.Minute)
 	<-w.events.Events
 	w.until(10 * time.Minute)
 	w.wantReboots(1)
 	w.wantEvent("did not bring it back", "replaced")
-	if w.claim() != nil {
+	claim := w.claim()
+	if claim.DeletionTimestamp.IsZero() {
 		t.Error("the NodeClaim waits for core's 15 minutes")
+	}
+	if why, ok := ledger.DecidedOf(claim); !ok || why.Cause != ledger.CauseNodeLost || !strings.Contains(why.Why, "did not bring it back") {
+		t.Errorf("left for the ledger: %+v", why)
 	}
 }
 
