@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/pattern"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
@@ -62,14 +63,14 @@ func isCommandLine(line string) bool { return strings.Contains(line, "Command li
 func isVersion(line string) bool { return strings.Contains(line, "[talos] [initramfs] booting ") }
 
 // read takes the next line.
-func (b *boot) read(number int, l line, at time.Duration) {
+func (b *boot) read(number int, l pattern.Line, at time.Duration) {
 	b.last = max(b.last, at)
 	switch {
-	case isCommandLine(l.text):
+	case isCommandLine(l.Text):
 		b.commandLine = true
-	case isVersion(l.text):
+	case isVersion(l.Text):
 		b.version = true
-	case strings.Contains(l.text, "[talos] ") && !strings.Contains(l.text, "[talos] [initramfs] "):
+	case strings.Contains(l.Text, "[talos] ") && !strings.Contains(l.Text, "[talos] [initramfs] "):
 		b.talos = true
 	}
 	b.advance(number, l, at)
@@ -81,19 +82,19 @@ func (b *boot) read(number int, l line, at time.Duration) {
 	b.match(number, l, at)
 }
 
-func (b *boot) recovered(s *sighting, l line) bool {
+func (b *boot) recovered(s *sighting, l pattern.Line) bool {
 	recovers := s.signature.recovers
-	return recovers != nil && b.readyAt > 0 && b.readyAt < s.Line && recovers.matches(l)
+	return recovers != nil && b.readyAt > 0 && b.readyAt < s.Line && recovers.Matches(l)
 }
 
 // match notes the first signature of the line: specific ones come first.
-func (b *boot) match(number int, l line, at time.Duration) {
+func (b *boot) match(number int, l pattern.Line, at time.Duration) {
 	for _, known := range b.parser.signatures {
-		groups := known.line.groups(l)
+		groups := known.line.Groups(l)
 		if groups == nil {
 			continue
 		}
-		values := groupsOf(l.text, groups)
+		values := groupsOf(l.Text, groups)
 		s := &sighting{signature: known, first: at, lived: b.lived(known, at)}
 		key := known.ID
 		if len(values) > 0 && known.ends != nil && known.ends.NumSubexp() > 0 {
@@ -109,7 +110,7 @@ func (b *boot) match(number int, l line, at time.Duration) {
 		}
 		s.Finding = Finding{
 			ID: known.ID, Severity: known.Severity, Stage: known.Blocks,
-			Line: number, Text: l.text, At: at, Count: count + 1, Value: trimJSON(strings.Join(values, " ")),
+			Line: number, Text: l.Text, At: at, Count: count + 1, Value: trimJSON(strings.Join(values, " ")),
 			Diagnosis: known.say(known.Means, l, groups), Remedy: known.say(known.Do, l, groups),
 			explains: known.Explains,
 		}
@@ -163,8 +164,8 @@ func (b *boot) judged() map[string]Finding {
 func (b *boot) failed() bool { return b.found["boot.failed"] != nil }
 
 // advance notes the stage that the line shows.
-func (b *boot) advance(number int, l line, at time.Duration) {
-	i := slices.IndexFunc(b.parser.stages, func(s stage) bool { return s.pattern.matches(l) })
+func (b *boot) advance(number int, l pattern.Line, at time.Duration) {
+	i := slices.IndexFunc(b.parser.stages, func(s stage) bool { return s.pattern.Matches(l) })
 	if i < 0 {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/pattern"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
@@ -132,7 +133,7 @@ func (p *Parser) Parse(text string) Report {
 	lines := strings.Split(text, "\n")
 	boots := []*boot{present}
 	for i, text := range lines {
-		l := newLine(text)
+		l := pattern.NewLine(text)
 		at, known := uptimeOf(text)
 		if present.over(text, at, known) {
 			present = newBoot(p)

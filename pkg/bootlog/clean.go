@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/pattern"
 )
 
 // masked stands where a secret stood.
@@ -19,7 +21,7 @@ func (p *Parser) Clean(text string) string { return p.cleaner.clean(text) }
 
 // rule replaces what it finds within a line.
 type rule struct {
-	pattern *pattern
+	pattern *pattern.Pattern
 	with    string
 }
 
@@ -39,7 +41,7 @@ var (
 )
 
 func newCleaner() *cleaner {
-	re := newPattern
+	re := pattern.New
 	return &cleaner{
 		rules: []rule{
 			// Tokens of kubeadm and trustd: the first part is an id.
@@ -72,8 +74,6 @@ func newCleaner() *cleaner {
 }
 
 // secretWords end the keys of a machine config, and of what people put into files and variables, that hold secrets.
-//
-//nolint:gosec // names of secrets, not secrets
 const secretWords = `(?:token|secret|password|passwd|passphrase|private_?key|access_?key|secret_?key|api_?key|credentials?|(?:ca|client|server|tls|shared)[._-]?key|\bkey[._-]?data|\bkey|\bcrt|\bpsk|\bauth|auth_?key|\bpwd|\bpass|_pass|_pwd)`
 
 // secretNames are whole such keys. Only what comes after a dash needs them: an expression that begins with any number of
@@ -97,19 +97,19 @@ func (c *cleaner) clean(text string) string {
 
 // line masks what one line shows. No rule looks beyond it.
 func (c *cleaner) line(text string) string {
-	l := newLine(text)
+	l := pattern.NewLine(text)
 	for _, r := range c.rules {
-		if !r.pattern.may(l) {
+		if !r.pattern.May(l) {
 			continue
 		}
-		if masked := r.pattern.ReplaceAllString(l.text, r.with); masked != l.text {
-			l = newLine(masked)
+		if masked := r.pattern.ReplaceAllString(l.Text, r.with); masked != l.Text {
+			l = pattern.NewLine(masked)
 		}
 	}
-	if !hasBlob(l.text) {
-		return l.text
+	if !hasBlob(l.Text) {
+		return l.Text
 	}
-	return blob.ReplaceAllStringFunc(l.text, maskBlob)
+	return blob.ReplaceAllStringFunc(l.Text, maskBlob)
 }
 
 // hasBlob reports whether the text has 32 characters of base64 in a row.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/pattern"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature/host"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature/kube"
@@ -29,27 +30,27 @@ func Signatures() []signature.Signature { return slices.Concat(host.Signatures()
 type compiled struct {
 	signature.Signature
 
-	line, ends, recovers *pattern
+	line, ends, recovers *pattern.Pattern
 }
 
 func compile() []compiled {
 	var out []compiled
 	for _, s := range Signatures() {
-		out = append(out, compiled{s, newPattern(s.Line), newPattern(s.Ends), newPattern(s.Recovers)})
+		out = append(out, compiled{s, pattern.New(s.Line), pattern.New(s.Ends), pattern.New(s.Recovers)})
 	}
 	return out
 }
 
 // say fills the groups of the line into a text. What they leave open at its end goes.
-func (s compiled) say(text string, l line, groups []int) string {
-	return strings.TrimRight(string(s.line.ExpandString(nil, text, l.text, groups)), ": ")
+func (s compiled) say(text string, l pattern.Line, groups []int) string {
+	return strings.TrimRight(string(s.line.ExpandString(nil, text, l.Text, groups)), ": ")
 }
 
 // endedBy reports whether a line ends a finding of the signature about a subject.
-func (s compiled) endedBy(l line, subject string) bool {
-	if s.ends == nil || !s.ends.may(l) {
+func (s compiled) endedBy(l pattern.Line, subject string) bool {
+	if s.ends == nil || !s.ends.May(l) {
 		return false
 	}
-	groups := s.ends.FindStringSubmatch(l.text)
+	groups := s.ends.FindStringSubmatch(l.Text)
 	return groups != nil && (len(groups) == 1 || groups[1] == subject)
 }

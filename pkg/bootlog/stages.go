@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/pattern"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/bootlog/signature"
 )
 
@@ -38,7 +39,7 @@ func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // stage is passed when a line matches; then the stages after which it comes were passed as well.
 type stage struct {
 	name, title string
-	pattern     *pattern
+	pattern     *pattern.Pattern
 	after       []string
 }
 
@@ -51,14 +52,14 @@ const (
 // stages returns the steps of a worker. The clock and the disk do not wait for each other; the kubelet waits for both.
 func stages() []stage {
 	return []stage{
-		{signature.Kernel, "kernel and Talos started", newPattern(`Command line: .*\btalos\.platform=|\[talos\] \[initramfs\] booting `), nil},
-		{signature.Network, "network has an address", newPattern(`assigned address .*"address": "[0-9.]+/\d+"`), []string{signature.Kernel}},
-		{signature.Config, "machine config loaded", newPattern(`machine config loaded successfully`), []string{signature.Network}},
-		{signature.Disk, "disk found", newPattern(`phase diskSizeCheck \(\d+/\d+\): done`), []string{signature.Config}},
-		{signature.Clock, "clock in sync", newPattern(`adjusting time \((?:slew|jump)\)`), []string{signature.Network}},
-		{signature.Kubelet, "kubelet started", newPattern(`service\[kubelet\]\(Running\): Started task kubelet`), []string{signature.Disk, signature.Clock}},
-		{signature.Healthy, "kubelet healthy", newPattern(`service\[kubelet\]\(Running\): Health check successful`), []string{signature.Kubelet}},
-		{signature.Services, "all services up", newPattern(`\[talos\] boot sequence: done`), []string{signature.Healthy}},
-		{signature.Ready, "node ready", newPattern(`machine is running and ready`), []string{signature.Services}},
+		{signature.Kernel, "kernel and Talos started", pattern.New(`Command line: .*\btalos\.platform=|\[talos\] \[initramfs\] booting `), nil},
+		{signature.Network, "network has an address", pattern.New(`assigned address .*"address": "[0-9.]+/\d+"`), []string{signature.Kernel}},
+		{signature.Config, "machine config loaded", pattern.New(`machine config loaded successfully`), []string{signature.Network}},
+		{signature.Disk, "disk found", pattern.New(`phase diskSizeCheck \(\d+/\d+\): done`), []string{signature.Config}},
+		{signature.Clock, "clock in sync", pattern.New(`adjusting time \((?:slew|jump)\)`), []string{signature.Network}},
+		{signature.Kubelet, "kubelet started", pattern.New(`service\[kubelet\]\(Running\): Started task kubelet`), []string{signature.Disk, signature.Clock}},
+		{signature.Healthy, "kubelet healthy", pattern.New(`service\[kubelet\]\(Running\): Health check successful`), []string{signature.Kubelet}},
+		{signature.Services, "all services up", pattern.New(`\[talos\] boot sequence: done`), []string{signature.Healthy}},
+		{signature.Ready, "node ready", pattern.New(`machine is running and ready`), []string{signature.Services}},
 	}
 }

@@ -38,8 +38,8 @@ func certificateScenarios() map[rule.ID]scenario {
 		return func(s *snapshot.Snapshot) { s.CSRs = []snapshot.CSR{request("default-7xk2p", serves, state, age)} }
 	}
 	return map[rule.ID]scenario{
-		"KPO213": {waits("default-7xk2p", snapshot.CSRPending, 3*time.Minute), waits("default-7xk2p", snapshot.CSRPending, 10*time.Second)},
-		"KPO218": {serving(snapshot.CSRPending, 3*time.Minute), serving(snapshot.CSRIssued, 3*time.Minute)},
+		"KPO213": {trouble: waits("default-7xk2p", snapshot.CSRPending, 3*time.Minute), nearMiss: waits("default-7xk2p", snapshot.CSRPending, 10*time.Second), certain: []string{"csr"}},
+		"KPO218": {trouble: serving(snapshot.CSRPending, 3*time.Minute), nearMiss: serving(snapshot.CSRIssued, 3*time.Minute), certain: []string{"csr"}},
 	}
 }
 

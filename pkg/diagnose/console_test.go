@@ -29,8 +29,9 @@ func rebooted(before ...time.Duration) func(*snapshot.Snapshot) {
 func againScenarios() map[rule.ID]scenario {
 	return map[rule.ID]scenario{
 		"KPO413": {
-			rebooted(time.Minute, 71*time.Minute, 142*time.Minute, 213*time.Minute),
-			rebooted(time.Minute, 71*time.Minute),
+			trouble:  rebooted(time.Minute, 71*time.Minute, 142*time.Minute, 213*time.Minute),
+			nearMiss: rebooted(time.Minute, 71*time.Minute),
+			certain:  []string{"event"},
 		},
 	}
 }

@@ -74,15 +74,18 @@ func pendingScenarios() map[rule.ID]scenario {
 		}
 	}
 	return map[rule.ID]scenario{
-		"KPO111": {says(tooBig, 20*time.Second), says(tooBig, 10*time.Minute)},
-		"KPO112": {func(s *snapshot.Snapshot) { pending(s, 3, 2*time.Minute) }, func(s *snapshot.Snapshot) {
-			pending(s, 3, 2*time.Minute)
-			booting(s, 30*time.Second, "")
-		}},
-		"KPO113": {limit("8", 2), limit("8", 0)},
-		"KPO114": {ready("False"), ready("Unknown")},
-		"KPO115": {nothingFits(1), nothingFits(0)},
-		"KPO116": {func(s *snapshot.Snapshot) { s.NodePools = nil }, func(*snapshot.Snapshot) {}},
+		"KPO111": {trouble: says(tooBig, 20*time.Second), nearMiss: says(tooBig, 10*time.Minute), certain: []string{"event"}},
+		"KPO112": {
+			trouble: func(s *snapshot.Snapshot) { pending(s, 3, 2*time.Minute) },
+			nearMiss: func(s *snapshot.Snapshot) {
+				pending(s, 3, 2*time.Minute)
+				booting(s, 30*time.Second, "")
+			},
+		},
+		"KPO113": {trouble: limit("8", 2), nearMiss: limit("8", 0), certain: []string{"event", "pods"}},
+		"KPO114": {trouble: ready("False"), nearMiss: ready("Unknown"), certain: []string{"pool"}},
+		"KPO115": {trouble: nothingFits(1), nearMiss: nothingFits(0), certain: []string{"event"}},
+		"KPO116": {trouble: func(s *snapshot.Snapshot) { s.NodePools = nil }, nearMiss: func(*snapshot.Snapshot) {}, certain: []string{}},
 	}
 }
 
@@ -129,6 +132,10 @@ func TestPendingPodsHaveOneCause(t *testing.T) {
 			s.Cluster.Controller.Available = 0
 			pending(s, 2, 10*time.Minute)
 		}, []string{"KPO603"}},
+		"a name that another cluster uses": {func(s *snapshot.Snapshot) {
+			scenarios()["KPO604"].trouble(s)
+			pending(s, 2, 10*time.Minute)
+		}, []string{"KPO112", "KPO604"}},
 		"no NodePool": {func(s *snapshot.Snapshot) {
 			s.NodePools = nil
 			pending(s, 2, 10*time.Minute)

@@ -37,45 +37,16 @@ func TestNothingUnwellEndsInAGreenTick(t *testing.T) {
 	}
 }
 
-// whatIsCertain are the sources of evidence on which a check that may be certain rests. A check that is not here is never
-// certain: other causes show the same.
-func whatIsCertain() map[rule.ID][]string {
-	return map[rule.ID][]string{
-		// Conditions and events of the controllers themselves: they say why.
-		"KPO101": {"class"}, "KPO102": {"event"}, "KPO103": {"event", "quotas"}, "KPO104": {"claim"}, "KPO105": {"class"},
-		"KPO106": {"event"}, "KPO107": {"event"}, "KPO108": {"claim"}, "KPO111": {"event"}, "KPO113": {"event", "pods"},
-		"KPO114": {"pool"}, "KPO115": {"event"},
-		// What a NodePool names, and that there is none.
-		"KPO109": {"pool"}, "KPO116": {},
-		// The state of the VM.
-		"KPO201": {"vm"}, "KPO412": {"vm"}, "KPO402": {"claim"}, "KPO504": {"vm"},
-		// A line of the console that has one cause.
-		"KPO202": {"console"}, "KPO204": {"console"}, "KPO205": {"console"}, "KPO206": {"console"},
-		"KPO207": {"console"}, "KPO208": {"console"}, "KPO209": {"console"}, "KPO214": {"console"}, "KPO215": {"console"},
-		"KPO213": {"csr"}, "KPO218": {"csr"},
-		// What two objects say of each other.
-		"KPO211": {"node"}, "KPO212": {"node"}, "KPO405": {"vm"}, "KPO406": {"vm"}, "KPO407": {"vm"}, "KPO604": {"vm"},
-		"KPO608": {"ccm", "controller"},
-		// Conditions of the NodeClaim and of the Node.
-		"KPO301": {"claim", "node"}, "KPO302": {"claim"}, "KPO304": {"claim"}, "KPO305": {"claim", "node"},
-		"KPO401": {"node"}, "KPO411": {"node"}, "KPO403": {"claim"}, "KPO404": {"claim", "event"},
-		"KPO408": {"event"}, "KPO409": {"claim"}, "KPO410": {"claim"}, "KPO413": {"event"},
-		// What blocks a drain by the rules of the eviction API.
-		"KPO501": {"pdb", "pod"}, "KPO502": {"pod"}, "KPO508": {"pdb", "pod"}, "KPO503": {"claim", "volumes"}, "KPO506": {"claim"},
-		"KPO603": {"workload"}, "KPO609": {"workload"},
-	}
-}
-
 func TestCertaintyRestsOnItsEvidence(t *testing.T) {
-	certain := map[rule.ID]bool{}
+	all, certain := scenarios(), map[rule.ID]bool{}
 	for name, s := range worlds(t) {
 		for _, p := range diagnose.Run(s, diagnose.Rules()).Problems {
 			if p.Confidence != rule.Certain {
 				continue
 			}
 			certain[p.Check] = true
-			sources, ok := whatIsCertain()[p.Check]
-			if !ok {
+			sources := all[p.Check].certain
+			if sources == nil {
 				t.Errorf("%s: %s is certain, and nothing says by what: %s", name, p.Check, p.Cause)
 			}
 			for _, source := range sources {
@@ -85,9 +56,9 @@ func TestCertaintyRestsOnItsEvidence(t *testing.T) {
 			}
 		}
 	}
-	for id := range whatIsCertain() {
-		if !certain[id] {
-			t.Errorf("%s is never certain: take it off the table", id)
+	for id, s := range all {
+		if s.certain != nil && !certain[id] {
+			t.Errorf("%s is never certain: its scenario says by what", id)
 		}
 	}
 }

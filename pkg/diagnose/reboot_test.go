@@ -53,24 +53,29 @@ func rebootScenarios() map[rule.ID]scenario {
 		return func(s *snapshot.Snapshot) { issued(s, since) }
 	}
 	return map[rule.ID]scenario{
-		"KPO408": {func(s *snapshot.Snapshot) {
-			requested(s, 2*time.Minute)
-			terminating(s, time.Minute)
-			s.Events = []corev1.Event{
-				event("NodeClaim", s.NodeClaims[0].Name, "RebootForbidden", "the access key may not call RebootVms", time.Minute),
-				event("NodeClaim", s.NodeClaims[0].Name, "RebootFailed", "reboot rejected by the cloud provider: RebootVms: 4 AccessDenied", time.Minute),
-			}
-		}, func(s *snapshot.Snapshot) {
-			// The reboot before this one failed.
-			requested(s, 2*time.Minute)
-			terminating(s, time.Minute)
-			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "RebootFailed", "reboot rejected by the cloud provider", 3*time.Minute)}
-		}},
-		"KPO409": {drains(6 * time.Minute), drains(4 * time.Minute)},
-		"KPO410": {waits(6 * time.Minute), waits(4 * time.Minute)},
+		"KPO408": {
+			trouble: func(s *snapshot.Snapshot) {
+				requested(s, 2*time.Minute)
+				terminating(s, time.Minute)
+				s.Events = []corev1.Event{
+					event("NodeClaim", s.NodeClaims[0].Name, "RebootForbidden", "the access key may not call RebootVms", time.Minute),
+					event("NodeClaim", s.NodeClaims[0].Name, "RebootFailed", "reboot rejected by the cloud provider: RebootVms: 4 AccessDenied", time.Minute),
+				}
+			},
+			nearMiss: func(s *snapshot.Snapshot) {
+				// The reboot before this one failed.
+				requested(s, 2*time.Minute)
+				terminating(s, time.Minute)
+				s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "RebootFailed", "reboot rejected by the cloud provider", 3*time.Minute)}
+			},
+			certain: []string{"event"},
+		},
+		"KPO409": {trouble: drains(6 * time.Minute), nearMiss: drains(4 * time.Minute), certain: []string{"claim"}},
+		"KPO410": {trouble: waits(6 * time.Minute), nearMiss: waits(4 * time.Minute), certain: []string{"claim"}},
 		"KPO411": {
-			func(s *snapshot.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = snapshot.RepairOn },
-			func(s *snapshot.Snapshot) { silent(s, 30*time.Second); s.Cluster.NodeRepair = snapshot.RepairOn },
+			trouble:  func(s *snapshot.Snapshot) { silent(s, 3*time.Minute); s.Cluster.NodeRepair = snapshot.RepairOn },
+			nearMiss: func(s *snapshot.Snapshot) { silent(s, 30*time.Second); s.Cluster.NodeRepair = snapshot.RepairOn },
+			certain:  []string{"node"},
 		},
 	}
 }

@@ -30,9 +30,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// scenario is a cluster where a check must find something, and one where it almost would.
+// scenario is a cluster where a rule must find something, and one where it almost would.
 type scenario struct {
 	trouble, nearMiss func(*snapshot.Snapshot)
+	// certain are the sources of evidence on which a finding of the rule rests that is certain. A rule without any is
+	// never certain: other causes show the same. It is empty, not nil, where the cause is its own evidence.
+	certain []string
 }
 
 func scenarios() map[rule.ID]scenario {
@@ -67,104 +70,128 @@ func launchScenarios() map[rule.ID]scenario {
 		}
 	}
 	return map[rule.ID]scenario{
-		"KPO101": {func(s *snapshot.Snapshot) {
-			s.NodeClasses[0].Status.Conditions[0].Status = "False"
-			s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
-			s.NodeClasses[0].Status.Conditions = append(s.NodeClasses[0].Status.Conditions, status.Condition{
-				Type: v1alpha1.ConditionSubnetsReady, Status: "False", Message: "spec.subnetIds: subnet-1 does not exist",
-			})
-		}, func(s *snapshot.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" }},
+		"KPO101": {
+			trouble: func(s *snapshot.Snapshot) {
+				s.NodeClasses[0].Status.Conditions[0].Status = "False"
+				s.NodeClasses[0].Status.Conditions[0].Message = "SubnetsReady=False"
+				s.NodeClasses[0].Status.Conditions = append(s.NodeClasses[0].Status.Conditions, status.Condition{
+					Type: v1alpha1.ConditionSubnetsReady, Status: "False", Message: "spec.subnetIds: subnet-1 does not exist",
+				})
+			},
+			nearMiss: func(s *snapshot.Snapshot) { s.NodeClasses[0].Status.Conditions[0].Status = "Unknown" },
+			certain:  []string{"class"},
+		},
 		"KPO102": {
-			gone("InsufficientCapacityError", `NodeClaim default-gone1 event: insufficient capacity, creating a tinav7.c16r32p1 in subnet "subnet-1": CreateVms: 10001 InsufficientCapacity: there is no capacity left (request 9f0c)`, time.Minute),
-			gone("InsufficientCapacityError", "NodeClaim default-gone1 event: a quota of the account is reached", time.Minute),
+			trouble:  gone("InsufficientCapacityError", `NodeClaim default-gone1 event: insufficient capacity, creating a tinav7.c16r32p1 in subnet "subnet-1": CreateVms: 10001 InsufficientCapacity: there is no capacity left (request 9f0c)`, time.Minute),
+			nearMiss: gone("InsufficientCapacityError", "NodeClaim default-gone1 event: a quota of the account is reached", time.Minute),
+			certain:  []string{"event"},
 		},
 		"KPO103": {
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) {
 				gone("QuotaExceeded", "a quota of the Outscale account is reached (core_limit 100 of 100)", time.Minute)(s)
 				s.Quotas[0].Used = 100
 			},
-			func(s *snapshot.Snapshot) {
+			nearMiss: func(s *snapshot.Snapshot) {
 				s.Quotas = []snapshot.Quota{{Name: "core_limit", Used: 99, Max: 100}, {Name: "vm_limit", Used: 9}}
 			},
+			certain: []string{"event", "quotas"},
 		},
-		"KPO104": {func(s *snapshot.Snapshot) { launching(s, "APIUnauthorized", 30*time.Second) }, func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
-		"KPO105": {class(v1alpha1.ConditionImageReady, "False"), class(v1alpha1.ConditionImageReady, "Unknown")},
-		"KPO106": {gone("SubnetFull", "subnet subnet-1 has no free address", time.Minute), gone("SubnetFull", "subnet subnet-1 has no free address", time.Hour)},
-		"KPO107": {gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute), func(s *snapshot.Snapshot) {
-			gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute)(s)
-			set(&s.NodeClaims[0], "Launched", metav1.ConditionTrue, "Launched", 10*time.Second)
-		}},
-		"KPO108": {func(s *snapshot.Snapshot) { launching(s, "APIThrottled", 30*time.Second) }, func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }},
+		"KPO104": {trouble: func(s *snapshot.Snapshot) { launching(s, "APIUnauthorized", 30*time.Second) }, nearMiss: func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }, certain: []string{"claim"}},
+		"KPO105": {trouble: class(v1alpha1.ConditionImageReady, "False"), nearMiss: class(v1alpha1.ConditionImageReady, "Unknown"), certain: []string{"class"}},
+		"KPO106": {trouble: gone("SubnetFull", "subnet subnet-1 has no free address", time.Minute), nearMiss: gone("SubnetFull", "subnet subnet-1 has no free address", time.Hour), certain: []string{"event"}},
+		"KPO107": {
+			trouble: gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute),
+			nearMiss: func(s *snapshot.Snapshot) {
+				gone("LaunchRefused", "CreateVms: 4047 InvalidParameterValue", time.Minute)(s)
+				set(&s.NodeClaims[0], "Launched", metav1.ConditionTrue, "Launched", 10*time.Second)
+			},
+			certain: []string{"event"},
+		},
+		"KPO108": {trouble: func(s *snapshot.Snapshot) { launching(s, "APIThrottled", 30*time.Second) }, nearMiss: func(s *snapshot.Snapshot) { launching(s, "LaunchFailed", 30*time.Second) }, certain: []string{"claim"}},
 		"KPO109": {
-			func(s *snapshot.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "nobody" },
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) { s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "nobody" },
+			nearMiss: func(s *snapshot.Snapshot) {
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Group = "karpenter.k8s.aws"
 				s.NodePools[0].Spec.Template.Spec.NodeClassRef.Name = "other"
 			},
+			certain: []string{"pool"},
 		},
-		"KPO110": {func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 2*time.Minute) }, func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 30*time.Second) }},
+		"KPO110": {trouble: func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 2*time.Minute) }, nearMiss: func(s *snapshot.Snapshot) { launching(s, "AwaitingReconciliation", 30*time.Second) }},
 	}
 }
 
 func bootScenarios() map[rule.ID]scenario {
-	shows := func(line string) scenario {
+	shows := func(line string, certain ...string) scenario {
 		return scenario{
-			func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(line)) },
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console(line)) },
+			nearMiss: func(s *snapshot.Snapshot) {
 				booting(s, 90*time.Second, console("[talos] machine config loaded successfully {\"sources\": [\"aws\"]}"))
 			},
+			certain: certain,
 		}
 	}
 	return map[rule.ID]scenario{
 		"KPO201": {
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) {
 				booting(s, 10*time.Minute, "")
 				s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
 			},
-			func(s *snapshot.Snapshot) { booting(s, time.Minute, ""); s.VMs[0].State = vm.StatePending },
+			nearMiss: func(s *snapshot.Snapshot) { booting(s, time.Minute, ""); s.VMs[0].State = vm.StatePending },
+			certain:  []string{"vm"},
 		},
-		"KPO202": shows(`[talos] retrying error: failed to fetch EC2 userdata: operation error ec2imds: GetUserData, http response error StatusCode: 400`),
+		"KPO202": shows(`[talos] retrying error: failed to fetch EC2 userdata: operation error ec2imds: GetUserData, http response error StatusCode: 400`, "console"),
 		"KPO203": shows(`[talos] entering maintenance service {"component": "controller-runtime", "controller": "config.AcquireController"}`),
-		"KPO204": shows(`[talos] install sequence: 3 phase(s)`),
-		"KPO205": shows(`[talos] time query error {"component": "controller-runtime", "controller": "time.SyncController", "server": "169.254.169.123", "error": "i/o timeout"}`),
-		"KPO206": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "secrets.APIController", "error": "failed to sign API server CSR: rpc error: code = Unavailable desc = dial tcp 10.0.1.10:50001: connect: connection refused"}`),
-		"KPO207": shows(`[talos] service[kubelet](Waiting): Error running Containerd(kubelet), going to restart forever: task "kubelet" failed: exit code 1 (last log "cannot create certificate signing request: Unauthorized")`),
-		"KPO208": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.KubeletSpecController", "error": "error unmarshalling extra kubelet configuration: strict decoding error: unknown field \"maxPodz\""}`),
-		"KPO209": shows(`Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)`),
-		"KPO210": {func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, "") }, func(s *snapshot.Snapshot) { booting(s, time.Minute, "") }},
-		"KPO214": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "config.AcquireController", "error": "error unzipping machine config: unexpected EOF"}`),
-		"KPO215": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.NodeApplyController", "error": "nodes \"default-7xk2p\" is forbidden: is not allowed to modify taints"}`),
-		"KPO211": {func(s *snapshot.Snapshot) {
-			node := s.Nodes[0]
-			booting(s, 10*time.Minute, "")
-			node.Spec.ProviderID, node.CreationTimestamp = "osc:///eu-west-2a/"+s.VMs[0].ID, ago(8*time.Minute)
-			s.Nodes = append(s.Nodes, node)
-		}, func(s *snapshot.Snapshot) {
-			node := s.Nodes[0]
-			booting(s, 2*time.Minute, "")
-			node.Spec.ProviderID, node.CreationTimestamp = "", ago(90*time.Second)
-			node.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
-			s.Nodes = append(s.Nodes, node)
-		}},
-		"KPO212": {func(s *snapshot.Snapshot) {
-			twin := *s.Nodes[0].DeepCopy()
-			twin.Name = "ip-10-0-0-1"
-			s.Nodes = append(s.Nodes, twin)
-		}, func(s *snapshot.Snapshot) {
-			twin := *s.Nodes[0].DeepCopy()
-			twin.Name, twin.Spec.ProviderID = "ip-10-0-0-1", ""
-			twin.Labels = nil
-			s.Nodes = append(s.Nodes, twin)
-		}},
-		"KPO217": {func(s *snapshot.Snapshot) {
-			booting(s, 3*time.Minute, "")
-			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
-		}, func(s *snapshot.Snapshot) {
-			s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
-		}},
+		"KPO204": shows(`[talos] install sequence: 3 phase(s)`, "console"),
+		"KPO205": shows(`[talos] time query error {"component": "controller-runtime", "controller": "time.SyncController", "server": "169.254.169.123", "error": "i/o timeout"}`, "console"),
+		"KPO206": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "secrets.APIController", "error": "failed to sign API server CSR: rpc error: code = Unavailable desc = dial tcp 10.0.1.10:50001: connect: connection refused"}`, "console"),
+		"KPO207": shows(`[talos] service[kubelet](Waiting): Error running Containerd(kubelet), going to restart forever: task "kubelet" failed: exit code 1 (last log "cannot create certificate signing request: Unauthorized")`, "console"),
+		"KPO208": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.KubeletSpecController", "error": "error unmarshalling extra kubelet configuration: strict decoding error: unknown field \"maxPodz\""}`, "console"),
+		"KPO209": shows(`Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)`, "console"),
+		"KPO210": {trouble: func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, "") }, nearMiss: func(s *snapshot.Snapshot) { booting(s, time.Minute, "") }},
+		"KPO214": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "config.AcquireController", "error": "error unzipping machine config: unexpected EOF"}`, "console"),
+		"KPO215": shows(`[talos] controller failed {"component": "controller-runtime", "controller": "k8s.NodeApplyController", "error": "nodes \"default-7xk2p\" is forbidden: is not allowed to modify taints"}`, "console"),
+		"KPO211": {
+			trouble: func(s *snapshot.Snapshot) {
+				node := s.Nodes[0]
+				booting(s, 10*time.Minute, "")
+				node.Spec.ProviderID, node.CreationTimestamp = "osc:///eu-west-2a/"+s.VMs[0].ID, ago(8*time.Minute)
+				s.Nodes = append(s.Nodes, node)
+			},
+			nearMiss: func(s *snapshot.Snapshot) {
+				node := s.Nodes[0]
+				booting(s, 2*time.Minute, "")
+				node.Spec.ProviderID, node.CreationTimestamp = "", ago(90*time.Second)
+				node.Spec.Taints = []corev1.Taint{{Key: "node.cloudprovider.kubernetes.io/uninitialized", Effect: corev1.TaintEffectNoSchedule}}
+				s.Nodes = append(s.Nodes, node)
+			},
+			certain: []string{"node"},
+		},
+		"KPO212": {
+			trouble: func(s *snapshot.Snapshot) {
+				twin := *s.Nodes[0].DeepCopy()
+				twin.Name = "ip-10-0-0-1"
+				s.Nodes = append(s.Nodes, twin)
+			},
+			nearMiss: func(s *snapshot.Snapshot) {
+				twin := *s.Nodes[0].DeepCopy()
+				twin.Name, twin.Spec.ProviderID = "ip-10-0-0-1", ""
+				twin.Labels = nil
+				s.Nodes = append(s.Nodes, twin)
+			},
+			certain: []string{"node"},
+		},
+		"KPO217": {
+			trouble: func(s *snapshot.Snapshot) {
+				booting(s, 3*time.Minute, "")
+				s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
+			},
+			nearMiss: func(s *snapshot.Snapshot) {
+				s.Events = []corev1.Event{event("NodeClaim", s.NodeClaims[0].Name, "NodeDeletedBeforeRegistration", "Node default-7xk2p was deleted. The VM is rebooted.", time.Minute)}
+			},
+		},
 		"KPO216": {
-			func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
-			func(s *snapshot.Snapshot) { booting(s, 4*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
+			trouble:  func(s *snapshot.Snapshot) { booting(s, 10*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
+			nearMiss: func(s *snapshot.Snapshot) { booting(s, 4*time.Minute, console("[talos] boot sequence: 21 phase(s)")) },
 		},
 	}
 }
@@ -187,12 +214,12 @@ func initScenarios() map[rule.ID]scenario {
 		return func(s *snapshot.Snapshot) { initializing(s, reason, age) }
 	}
 	return map[rule.ID]scenario{
-		"KPO301": {notReadyFor(4*time.Minute, cni), notReadyFor(time.Minute, cni)},
-		"KPO302": {waits("StartupTaintsExist", 6*time.Minute), waits("StartupTaintsExist", 4*time.Minute)},
-		"KPO303": {tainted(4 * time.Minute), tainted(time.Minute)},
-		"KPO304": {waits("ResourceNotRegistered", 6*time.Minute), waits("ResourceNotRegistered", 4*time.Minute)},
-		"KPO305": {notReadyFor(4*time.Minute, "PLEG is not healthy"), notReadyFor(4*time.Minute, cni)},
-		"KPO306": {waits("DRADriverPoolsNotPublished", 6*time.Minute), waits("DRADriverPoolsNotPublished", 4*time.Minute)},
+		"KPO301": {trouble: notReadyFor(4*time.Minute, cni), nearMiss: notReadyFor(time.Minute, cni), certain: []string{"claim", "node"}},
+		"KPO302": {trouble: waits("StartupTaintsExist", 6*time.Minute), nearMiss: waits("StartupTaintsExist", 4*time.Minute), certain: []string{"claim"}},
+		"KPO303": {trouble: tainted(4 * time.Minute), nearMiss: tainted(time.Minute)},
+		"KPO304": {trouble: waits("ResourceNotRegistered", 6*time.Minute), nearMiss: waits("ResourceNotRegistered", 4*time.Minute), certain: []string{"claim"}},
+		"KPO305": {trouble: notReadyFor(4*time.Minute, "PLEG is not healthy"), nearMiss: notReadyFor(4*time.Minute, cni), certain: []string{"claim", "node"}},
+		"KPO306": {trouble: waits("DRADriverPoolsNotPublished", 6*time.Minute), nearMiss: waits("DRADriverPoolsNotPublished", 4*time.Minute)},
 	}
 }
 
@@ -212,27 +239,33 @@ func runScenarios() map[rule.ID]scenario {
 	}
 	return map[rule.ID]scenario{
 		"KPO401": {
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) {
 				notReady(s, "NodeStatusUnknown", "Kubelet stopped posting node status.", 5*time.Minute)
 			},
-			func(s *snapshot.Snapshot) { notReady(s, "KubeletNotReady", "restarting", 30*time.Second) },
+			nearMiss: func(s *snapshot.Snapshot) { notReady(s, "KubeletNotReady", "restarting", 30*time.Second) },
+			certain:  []string{"node"},
 		},
-		"KPO402": {func(s *snapshot.Snapshot) { s.VMs = s.VMs[1:] }, func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StatePending }},
-		"KPO412": {func(s *snapshot.Snapshot) {
-			s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
-		}, func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StateTerminated }},
+		"KPO402": {trouble: func(s *snapshot.Snapshot) { s.VMs = s.VMs[1:] }, nearMiss: func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StatePending }, certain: []string{"claim"}},
+		"KPO412": {
+			trouble: func(s *snapshot.Snapshot) {
+				s.VMs[0].State, s.VMs[0].StateReason = vm.StateStopped, "Client.UserInitiatedShutdown"
+			},
+			nearMiss: func(s *snapshot.Snapshot) { s.VMs[0].State = vm.StateTerminated },
+			certain:  []string{"vm"},
+		},
 		"KPO403": {
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) {
 				set(&s.NodeClaims[0], "ConsistentStateFound", metav1.ConditionFalse, "ConsistencyCheckFailed", time.Minute)
 			},
-			func(s *snapshot.Snapshot) {
+			nearMiss: func(s *snapshot.Snapshot) {
 				set(&s.NodeClaims[0], "ConsistentStateFound", metav1.ConditionUnknown, "AwaitingReconciliation", time.Minute)
 			},
+			certain: []string{"claim"},
 		},
-		"KPO404": {drifted(time.Hour), drifted(10 * time.Minute)},
-		"KPO405": {drops(vm.TagManagedBy), drops("Name")},
-		"KPO406": {drops(vm.TagNodeName, "OscK8sClusterID/prod-ccm"), drops(vm.TagNodePool)},
-		"KPO407": {drops("Name"), drops(vm.TagManagedBy)},
+		"KPO404": {trouble: drifted(time.Hour), nearMiss: drifted(10 * time.Minute), certain: []string{"claim", "event"}},
+		"KPO405": {trouble: drops(vm.TagManagedBy), nearMiss: drops("Name"), certain: []string{"vm"}},
+		"KPO406": {trouble: drops(vm.TagNodeName, "OscK8sClusterID/prod-ccm"), nearMiss: drops(vm.TagNodePool), certain: []string{"vm"}},
+		"KPO407": {trouble: drops("Name"), nearMiss: drops(vm.TagManagedBy), certain: []string{"vm"}},
 	}
 }
 
@@ -275,17 +308,18 @@ func endScenarios() map[rule.ID]scenario {
 		}
 	}
 	return map[rule.ID]scenario{
-		"KPO501": {drains(0), drains(1)},
-		"KPO502": {annotated("true"), annotated("10m")},
-		"KPO508": {twoBudgets("redis", "redis-copy"), twoBudgets("redis", "other")},
-		"KPO503": {detaching(4 * time.Minute), detaching(time.Minute)},
+		"KPO501": {trouble: drains(0), nearMiss: drains(1), certain: []string{"pdb", "pod"}},
+		"KPO502": {trouble: annotated("true"), nearMiss: annotated("10m"), certain: []string{"pod"}},
+		"KPO508": {trouble: twoBudgets("redis", "redis-copy"), nearMiss: twoBudgets("redis", "other"), certain: []string{"pdb", "pod"}},
+		"KPO503": {trouble: detaching(4 * time.Minute), nearMiss: detaching(time.Minute), certain: []string{"claim", "volumes"}},
 		"KPO504": {
-			func(s *snapshot.Snapshot) { terminating(s, time.Minute); s.VMs[0].Protected = true },
-			func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
+			trouble:  func(s *snapshot.Snapshot) { terminating(s, time.Minute); s.VMs[0].Protected = true },
+			nearMiss: func(s *snapshot.Snapshot) { s.VMs[0].Protected = true },
+			certain:  []string{"vm"},
 		},
-		"KPO505": {gone(3 * time.Minute), gone(time.Minute)},
-		"KPO506": {grace(-2 * time.Minute), grace(time.Minute)},
-		"KPO507": {func(s *snapshot.Snapshot) { terminating(s, 6*time.Minute) }, func(s *snapshot.Snapshot) { terminating(s, 4*time.Minute) }},
+		"KPO505": {trouble: gone(3 * time.Minute), nearMiss: gone(time.Minute)},
+		"KPO506": {trouble: grace(-2 * time.Minute), nearMiss: grace(time.Minute), certain: []string{"claim"}},
+		"KPO507": {trouble: func(s *snapshot.Snapshot) { terminating(s, 6*time.Minute) }, nearMiss: func(s *snapshot.Snapshot) { terminating(s, 4*time.Minute) }},
 	}
 }
 
@@ -297,28 +331,38 @@ func fleetScenarios() map[rule.ID]scenario {
 		}
 	}
 	return map[rule.ID]scenario{
-		"KPO601": {leaks(9 * 24 * time.Hour), leaks(5 * time.Minute)},
+		"KPO601": {trouble: leaks(9 * 24 * time.Hour), nearMiss: leaks(5 * time.Minute)},
 		"KPO603": {
-			func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(2 * time.Minute)) },
-			func(s *snapshot.Snapshot) { s.Cluster.Controller = nil },
+			trouble:  func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(2 * time.Minute)) },
+			nearMiss: func(s *snapshot.Snapshot) { s.Cluster.Controller = nil },
+			certain:  []string{"workload"},
 		},
 		"KPO604": {
-			func(s *snapshot.Snapshot) {
+			trouble: func(s *snapshot.Snapshot) {
 				s.VMs = append(s.VMs, snapshot.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "prod", vm.TagClusterUID: "another"}})
 			},
-			func(s *snapshot.Snapshot) {
+			nearMiss: func(s *snapshot.Snapshot) {
 				s.VMs = append(s.VMs, snapshot.VM{ID: "i-0000ffff", State: vm.StateRunning, Tags: map[string]string{vm.TagManagedBy: "test", vm.TagClusterUID: "another"}})
 			},
+			certain: []string{"vm"},
 		},
-		"KPO605": {func(s *snapshot.Snapshot) { s.NodeClaims = s.NodeClaims[1:] }, func(s *snapshot.Snapshot) {
-			s.NodeClaims = s.NodeClaims[1:]
-			notReady(s, "KubeletNotReady", "gone", time.Minute)
-		}},
-		"KPO608": {func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other" }, func(s *snapshot.Snapshot) { s.Cluster.CCMFrom = "tags" }},
-		"KPO609": {func(s *snapshot.Snapshot) { s.Cluster.CCM.Available = 0 }, func(s *snapshot.Snapshot) { s.Cluster.CCM = nil }},
+		"KPO605": {
+			trouble: func(s *snapshot.Snapshot) { s.NodeClaims = s.NodeClaims[1:] },
+			nearMiss: func(s *snapshot.Snapshot) {
+				s.NodeClaims = s.NodeClaims[1:]
+				notReady(s, "KubeletNotReady", "gone", time.Minute)
+			},
+		},
+		"KPO608": {trouble: func(s *snapshot.Snapshot) { s.Cluster.CCMID = "other" }, nearMiss: func(s *snapshot.Snapshot) { s.Cluster.CCMFrom = "tags" }, certain: []string{"ccm", "controller"}},
+		"KPO609": {trouble: func(s *snapshot.Snapshot) { s.Cluster.CCM.Available = 0 }, nearMiss: func(s *snapshot.Snapshot) { s.Cluster.CCM = nil }, certain: []string{"workload"}},
+		"KPO611": {
+			trouble:  func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(-3 * time.Minute)) },
+			nearMiss: func(s *snapshot.Snapshot) { s.Cluster.Controller.LeaderSeen = new(ago(-30 * time.Second)) },
+			certain:  []string{"lease"},
+		},
 		"KPO610": {
-			func(s *snapshot.Snapshot) { s.VMs = nil; s.CheckAccount() },
-			func(s *snapshot.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
+			trouble:  func(s *snapshot.Snapshot) { s.VMs = nil; s.CheckAccount() },
+			nearMiss: func(s *snapshot.Snapshot) { s.VMs = s.VMs[2:]; s.CheckAccount() },
 		},
 	}
 }

@@ -17,11 +17,12 @@ const (
 	OtherClusterID rule.ID = "KPO608"
 	CCMDown        rule.ID = "KPO609"
 	WrongAccount   rule.ID = "KPO610"
+	ClocksDiffer   rule.ID = "KPO611"
 )
 
 // Rules returns the rules of the stage.
 func Rules() []rule.Rule {
-	return rule.Stage(vmRules(), workloadRules(), accountRules())
+	return rule.Stage(vmRules(), workloadRules(), clockRules(), accountRules())
 }
 
 // vmRules are those of VMs and Nodes without an owner.
@@ -96,6 +97,42 @@ func workloadRules() []rule.Rule {
 			Find: ccmDown,
 		},
 	}
+}
+
+// clockRules are those of the clocks that everything here is judged by.
+func clockRules() []rule.Rule {
+	return []rule.Rule{
+		{
+			ID: ClocksDiffer, Title: "clocks differ", Severity: rule.Warning,
+			Needs: []snapshot.Source{snapshot.SourceController},
+			Doc: rule.Doc{
+				Means: "The clock of the machine that kpo runs on is behind that of the controller: ages and deadlines " +
+					"that kpo shows are wrong. Outscale refuses requests of a clock that is far off.",
+				KnownBy: "The leader's lease was renewed more than a minute after kpo's present.",
+				Fix:     "Set the clock of both machines by NTP.",
+				FixedIf: "date -u says the same on both, and the finding is gone.",
+			},
+			Find: clocksDiffer,
+		},
+	}
+}
+
+// clocksDiffer sees only a clock of ours that is behind: to one that is ahead the lease looks old, as if no leader ran.
+func clocksDiffer(w *rule.World) rule.Verdict {
+	const atMost = time.Minute // two clocks that are set by NTP differ by less than a second
+	c := w.Cluster.Controller
+	if c == nil || c.LeaderSeen == nil || c.LeaderSeen.Sub(w.TakenAt) <= atMost {
+		return rule.Verdict{}
+	}
+	behind := c.LeaderSeen.Sub(w.TakenAt).Truncate(time.Second)
+	return rule.Verdict{Findings: []rule.Finding{{
+		Subject: w.ClusterRef(), Confidence: rule.Certain,
+		Cause: "the clock of this machine and that of the controller's node differ: ages and deadlines on this screen are wrong",
+		Evidence: []rule.Evidence{{
+			Source: "lease", Text: "renewed " + behind.String() + " after the time of this machine", At: c.LeaderSeen.UTC(),
+		}},
+		Next: "kubectl get lease -n " + c.Namespace, Fix: "set the clock of this machine, or of the controller's node, by NTP",
+	}}}
 }
 
 // accountRules are those of the account.

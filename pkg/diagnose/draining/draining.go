@@ -91,6 +91,7 @@ func PinnedOn(w *rule.World, node string) []Pinned {
 	return out
 }
 
+// Evidence quotes the annotation.
 func (p Pinned) Evidence() rule.Evidence {
 	text := podName(p.Pod) + ": " + karpv1.DoNotDisruptAnnotationKey + "=" + p.Annotations[karpv1.DoNotDisruptAnnotationKey]
 	if !p.until.IsZero() {
@@ -175,15 +176,17 @@ func forbids(budget *policyv1.PodDisruptionBudget, pod *corev1.Pod) bool {
 	return !notReady || !always && (status.CurrentHealthy < status.DesiredHealthy || status.DesiredHealthy == 0)
 }
 
+// FullName is the name of the budget with its namespace.
 func (b Blocking) FullName() string { return b.Namespace + "/" + b.Name }
 
+// Evidence quotes the budget, and names the pods that it covers.
 func (b Blocking) Evidence() []rule.Evidence {
 	budget := rule.Evidence{Source: "pdb", Text: fmt.Sprintf("%s: %d of %d wanted healthy, disruptionsAllowed=0",
 		b.FullName(), b.Status.CurrentHealthy, b.Status.DesiredHealthy)}
 	return []rule.Evidence{budget, {Source: "pod", Text: facts.Short(strings.Join(b.pods, ", "))}}
 }
 
-// since is when the budget began to forbid, zero where it does not say.
+// Since is when the budget began to forbid, zero where it does not say.
 func (b Blocking) Since() time.Time {
 	for _, condition := range b.Status.Conditions {
 		if condition.Type == policyv1.DisruptionAllowedCondition && condition.Status == metav1.ConditionFalse {
@@ -200,6 +203,7 @@ type Doubled struct {
 	Budgets []string
 }
 
+// DoubledOn returns the pods of a node that have several budgets.
 func DoubledOn(w *rule.World, node string) []Doubled {
 	var out []Doubled
 	for _, pod := range evictable(w, node) {
@@ -214,6 +218,7 @@ func DoubledOn(w *rule.World, node string) []Doubled {
 	return out
 }
 
+// Cause says why the pod is not evicted.
 func (d Doubled) Cause() string {
 	return "PodDisruptionBudgets " + strings.Join(d.Budgets, " and ") +
 		" cover one pod: the API server refuses to evict it as long as more than one does"

@@ -47,8 +47,9 @@ func podRules() []rule.Rule {
 		{
 			ID: Pending, Title: "pods pending", Severity: rule.Warning,
 			Needs: []snapshot.Source{snapshot.SourcePods, snapshot.SourceNodeClaims, snapshot.SourceNodePools},
-			ExplainedBy: rule.IDs(
-				clusterwide.Rules(), launching.Rules(), pools.Rules(), booting.Rules(), initializing.Rules(),
+			ExplainedBy: append(
+				rule.IDs(launching.Rules(), pools.Rules(), booting.Rules(), initializing.Rules()),
+				clusterwide.ControllerDown, clusterwide.OtherClusterID, clusterwide.CCMDown, clusterwide.WrongAccount,
 			),
 			CatchAll: true,
 			Patience: time.Minute,

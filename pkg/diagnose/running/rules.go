@@ -22,7 +22,7 @@ const (
 
 // Rules returns the rules of the stage.
 func Rules() []rule.Rule {
-	return rule.Stage(kubeletRules(), nodeRules())
+	return rule.Stage(kubeletRules(), bootRules(), nodeRules())
 }
 
 // kubeletRules are those of what the kubelet says, or no longer says.
@@ -71,6 +71,12 @@ func kubeletRules() []rule.Rule {
 			},
 			Find: nodeSilent,
 		},
+	}
+}
+
+// bootRules are those of machines that boot although they have run.
+func bootRules() []rule.Rule {
+	return []rule.Rule{
 		{
 			ID: RebootLoop, Title: "reboot loop", Severity: rule.Error,
 			Needs:       []snapshot.Source{snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceEvents},

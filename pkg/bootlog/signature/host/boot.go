@@ -219,6 +219,17 @@ func refusedSignatures() []signature.Signature {
 				`document v1alpha1/VRFConfig/ (line 60): \"VRFConfig\" \"v1alpha1\": not registered"}`,
 		},
 		{
+			ID: "cfg.section", Severity: signature.Fatal, Blocks: signature.Config,
+			Line: `failed to load config via platform \w+: .*mapping values are not allowed`,
+			Means: "the user data is not valid YAML: either the OUTSCALE section, which Outscale takes out, is still in " +
+				"it, or the worker config is broken",
+			Do: "start the controller with --tags-in-user-data=false; if it comes again, check the worker config with " +
+				"talosctl validate --mode cloud",
+			Sample: `[talos] controller failed {"component": "controller-runtime", "controller": ` +
+				`"config.AcquireController", "error": "failed to load config via platform aws: decode error: yaml: ` +
+				`line 4, column 8: mapping values are not allowed in this context"}`,
+		},
+		{
 			ID: "cfg.notmc", Severity: signature.Fatal, Blocks: signature.Config,
 			Line: `failed to load config via platform \w+: .*(missing kind|expected a YAML document|decode error)`,
 			Means: "the user data is not a Talos machine config, but for instance cloud-config, a script or " +
