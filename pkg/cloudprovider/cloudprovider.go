@@ -25,7 +25,6 @@ type CloudProvider struct {
 	overlays *nodeoverlay.InstanceTypeStore
 	ledger   *ledger.Ledger
 	repairs  RepairTimes
-	consoles consoles
 
 	// quotas lets one launch that hit a limit read the quotas for all that hit it with it.
 	quotas sync.Mutex
