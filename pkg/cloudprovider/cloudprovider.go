@@ -23,7 +23,6 @@ type CloudProvider struct {
 	overlays *nodeoverlay.InstanceTypeStore
 	ledger   *ledger.Ledger
 	repairs  RepairTimes
-	consoles consoles
 }
 
 // Kube is the API server: through the controller's cache, and past it.

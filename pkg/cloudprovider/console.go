@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -17,33 +16,8 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/oapi"
 )
 
-const (
-	// consoleTime bounds the look at a console, the wait for the rate limit included: a VM must not live for it.
-	consoleTime = 5 * time.Second
-	// consoleForbidden is the pause while the policy lacks the call: each refusal counts towards the lock of the account.
-	consoleForbidden = time.Hour
-)
-
-const consoleRight = "the access key may not call ReadConsoleOutput: add api:ReadConsoleOutput to the EIM policy of the " +
-	"controller (policies/controller.json)"
-
-// consoles remembers when the call was refused.
-type consoles struct {
-	mu        sync.Mutex
-	refusedAt time.Time
-}
-
-func (c *consoles) areForbidden() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.refusedAt.IsZero() && time.Since(c.refusedAt) < consoleForbidden
-}
-
-func (c *consoles) forbid() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refusedAt = time.Now()
-}
+// consoleTime bounds the look at a console, the wait for the rate limit included: a VM must not live for it.
+const consoleTime = 5 * time.Second
 
 // keepConsole reads the console of a machine that never joined, and leaves what it says on the NodeClaim, for the ledger.
 // It tries once for each NodeClaim: what cannot be read is said, and the VM is deleted all the same.
@@ -66,18 +40,13 @@ func (c *CloudProvider) keepConsole(ctx context.Context, claim *karpv1.NodeClaim
 }
 
 func (c *CloudProvider) readConsole(ctx context.Context, id string) ledger.Console {
-	if c.consoles.areForbidden() {
-		return unread(consoleRight)
-	}
 	text, err := c.vms.Console(ctx, id)
 	switch {
 	case err == nil:
 		return diagnose(text)
-	case oapi.IsUnauthorized(err):
-		if !oapi.IsNotSent(err) {
-			c.consoles.forbid()
-		}
-		return unread(consoleRight)
+	case oapi.IsUnauthorized(err): // also while pkg/oapi does not send it again, so that the account is not locked
+		return unread("the access key may not call ReadConsoleOutput: add api:ReadConsoleOutput to the EIM policy of the " +
+			"controller (policies/controller.json)")
 	case errors.Is(err, context.DeadlineExceeded):
 		return unread(fmt.Sprintf("Outscale did not answer within %s, or too many other calls were waiting", consoleTime))
 	default:

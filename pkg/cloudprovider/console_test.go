@@ -76,6 +76,22 @@ func TestTheConsoleOfANodeThatRegisteredIsNotRead(t *testing.T) {
 	}
 }
 
+func TestTheConsoleOfAVMThatCannotBeDeletedIsReadOnce(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{}, nil)
+	node := w.launch(t, "default-a1")
+	if err := w.region.AddFault(oapitest.Fault{Call: "DeleteVms", Kind: oapitest.FaultError, Code: "8018", Status: 400}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := w.Delete(ctx(t), node); err == nil {
+			t.Fatal("a VM with deletion protection was deleted")
+		}
+	}
+	if n := w.region.Calls()["ReadConsoleOutput"]; n != 1 {
+		t.Errorf("%d calls of ReadConsoleOutput", n)
+	}
+}
+
 func TestAConsoleThatSaysNothingIsKeptAsThat(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "the console is empty",

@@ -101,7 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, request reconcile.Request) (
 func (c *Controller) look(ctx context.Context, end sighting) (vm.VM, error) {
 	id, err := utils.ParseProviderID(end.claim.Status.ProviderID)
 	if err != nil {
-		return vm.VM{}, nil //nolint:nilerr // it was never launched
+		return vm.VM{}, nil // it was never launched
 	}
 	if end.claim.StatusConditions().IsTrue(karpv1.ConditionTypeInstanceTerminating) || c.vms.IsDeleting(id) {
 		return vm.VM{ID: id}, nil

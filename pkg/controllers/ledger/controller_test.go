@@ -164,7 +164,7 @@ func TestAVMThatIsGoneIsTheCause(t *testing.T) {
 
 // The deletion of a VM is what the end of a NodeClaim costs, and not its cause.
 func TestAVMThatKarpenterDeletedIsNoCause(t *testing.T) {
-	for how, delete := range map[string]func(*world){
+	for how, deleteVM := range map[string]func(*world){
 		"this process": func(w *world) { w.must(w.vms.Delete(w.t.Context(), w.claimVM())) },
 		"the process before": func(w *world) {
 			w.region.KillVM(w.claimVM())
@@ -174,7 +174,7 @@ func TestAVMThatKarpenterDeletedIsNoCause(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
 			w.delete(w.claim())
-			delete(w)
+			deleteVM(w)
 			w.hear()
 			w.lookUntilWritten()
 			if end := w.wantEnd(ledger.CauseDeletedByHand, ledger.ByElimination); end.VMState != "" || end.VM == "" {

@@ -164,12 +164,6 @@ func (w *world) hearGone() {
 	w.witness.claims().Delete(w.t.Context(), event.DeleteEvent{Object: last}, w.queue)
 }
 
-// hearNode tells the controller that the Node is being deleted.
-func (w *world) hearNode(before *corev1.Node) {
-	w.t.Helper()
-	w.witness.nodesHandler().Update(w.t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: w.node()}, w.queue)
-}
-
 // look reconciles what the queue has, and returns when to look again: 0 for never.
 func (w *world) look() time.Duration {
 	w.t.Helper()
