@@ -79,7 +79,7 @@ func accountFaults() []fault {
 					alive++
 				}
 			}
-			limit, before := alive+room, map[string]int{"vm_limit": 200}[name]
+			limit, before := alive+room, map[string]int{"vm_limit": 300}[name]
 			if name == "core_limit" {
 				limit = 4*3 + 2*(alive-3) + room
 			}

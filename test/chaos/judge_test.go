@@ -39,7 +39,10 @@ type judge struct {
 	lostNodes map[string]bool
 	wrong     []string
 	buckets   map[*process]*bucket
-	figures   figures
+	// sent are the times of all calls, and read that of the last ReadVms that was answered.
+	sent    []time.Time
+	read    time.Time
+	figures figures
 }
 
 type bucket struct {
@@ -128,6 +131,7 @@ func (j *judge) rate(p *process, name string) {
 	j.mu.Lock()
 	now := time.Now()
 	j.figures.calls++
+	j.sent = append(j.sent, now)
 	b := j.buckets[p]
 	if b == nil {
 		b = &bucket{tokens: atOnce, at: now}
@@ -281,6 +285,22 @@ func (j *judge) claimGone(claim *karpv1.NodeClaim) {
 			j.violated("NodeClaim %s is gone while its VM %s is %s", claim.Name, id, v.State)
 		}
 	}
+}
+
+// between counts the calls of a time, and the most in a second of it.
+func (j *judge) between(from, to time.Time) (all, most int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	seconds := map[int]int{}
+	for _, at := range j.sent {
+		if !at.Before(from) && at.Before(to) {
+			all++
+			second := int(at.Sub(from).Seconds())
+			seconds[second]++
+			most = max(most, seconds[second])
+		}
+	}
+	return all, most
 }
 
 // answered looks for the VM that a CreateVms made, whatever became of the answer.

@@ -74,7 +74,9 @@ func outsideOfBubbles() (run func(func()), stop func()) {
 func (w *world) settle() []string {
 	go w.live()
 	w.restart(w.fixture.SecretKey)
-	w.set(func() { w.want = 2 + w.rng.IntN(4) })
+	if w.wanted() == 0 {
+		w.set(func() { w.want = 2 + w.rng.IntN(4) })
+	}
 	for range 30 {
 		time.Sleep(10 * time.Second)
 		if len(w.judge.problems()) == 0 {

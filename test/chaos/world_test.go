@@ -82,7 +82,7 @@ func newWorld(t *testing.T, seed uint64, outside func(func()), worker *corev1.Se
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background()) //nolint:usetesting // it ends before the bubble does
 	w.region = &oapitest.Region{
-		Seed: int64(seed), Quotas: oapitest.Quotas{VMs: 200},
+		Seed: int64(seed), Quotas: oapitest.Quotas{VMs: 300},
 		Timings: oapitest.Timings{Boot: 15 * time.Second, Stop: 20 * time.Second, Terminate: 10 * time.Second, Linger: 5 * time.Minute, Latency: 50 * time.Millisecond},
 	}
 	w.region.TrustsItself = seed%10 != 0
