@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -35,7 +36,7 @@ func TestAnotherAccountIsNoHealthyCluster(t *testing.T) {
 	})
 	const want = "none of the 2 VMs that Ready Nodes name exists in this account (key ...S000, eu-west-2): wrong credentials or region?"
 	for _, line := range []string{"doctor", "doctor -o short", "doctor default-7xk2p", "orphans", "orphans --delete --yes", "tags", "nodes", "timeline"} {
-		got := kpo(t, environment{}, append(strings.Fields(line), "--from", path)...)
+		got := kpo(t, session.Environment{}, append(strings.Fields(line), "--from", path)...)
 		if got.code != exitTrouble || !strings.Contains(got.stdout+got.stderr, want) {
 			t.Errorf("%s: exit %d, want %d and %q\n%s%s", line, got.code, exitTrouble, want, got.stdout, got.stderr)
 		}
@@ -58,7 +59,7 @@ func TestLiveClusterWithCredentialsOfAnotherAccount(t *testing.T) {
 	if got := l.kpo(t, "", "nodes"); got.code != exitHealthy || !strings.Contains(got.stdout, "key ...Y000") {
 		t.Errorf("its own account: %+v", got)
 	}
-	l.clients.cloud = other.clients.cloud
+	l.clients.Cloud = other.clients.Cloud
 	for _, command := range []string{"doctor", "orphans", "tags", "nodes"} {
 		if got := l.kpo(t, "", command, "--cluster-name", "prod"); got.code != exitTrouble || !strings.Contains(got.stdout+got.stderr, "wrong credentials or region?") {
 			t.Errorf("%s: %+v", command, got)
@@ -68,7 +69,7 @@ func TestLiveClusterWithCredentialsOfAnotherAccount(t *testing.T) {
 
 func TestScreensNameContextAccountAndRegion(t *testing.T) {
 	for _, command := range []string{"doctor", "doctor -o short", "orphans", "tags", "nodes"} {
-		got := kpo(t, environment{}, append(strings.Fields(command), "--from", filepath.Join("testdata", "healthy.json"))...)
+		got := kpo(t, session.Environment{}, append(strings.Fields(command), "--from", filepath.Join("testdata", "healthy.json"))...)
 		first, _, _ := strings.Cut(got.stdout, "\n")
 		if !strings.HasPrefix(first, "prod | context prod-admin, key ...4821, eu-west-2") {
 			t.Errorf("%s begins with %q", command, first)
@@ -86,15 +87,7 @@ func TestScreensNameContextAccountAndRegion(t *testing.T) {
 			t.Errorf("%s shows the key: %+v", command, got)
 		}
 	}
-	if got := kpo(t, environment{}, "nodes", "--no-headers", "--from", filepath.Join("testdata", "healthy.json")); strings.Contains(got.stdout, "prod-admin") {
+	if got := kpo(t, session.Environment{}, "nodes", "--no-headers", "--from", filepath.Join("testdata", "healthy.json")); strings.Contains(got.stdout, "prod-admin") {
 		t.Errorf("--no-headers: %s", got.stdout)
-	}
-}
-
-func TestShortKeyIsNotShown(t *testing.T) {
-	for key, want := range map[string]string{"OAPITESTACCESSKEY000": "Y000", "short": "", "": ""} {
-		if got := keySuffix(key); got != want {
-			t.Errorf("%q: %q, want %q", key, got, want)
-		}
 	}
 }

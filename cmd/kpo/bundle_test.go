@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -78,7 +79,7 @@ func TestABundleHasLogsAndVersions(t *testing.T) {
 func TestABundleWithoutLogsSaysSo(t *testing.T) {
 	l := newLive(t)
 	l.withController()
-	l.clients.logs = func(genericclioptions.RESTClientGetter) (logReader, error) {
+	l.clients.Logs = func(genericclioptions.RESTClientGetter) (session.LogReader, error) {
 		return func(context.Context, string, string) (string, error) { return "", errors.New("pods/log is forbidden") }, nil
 	}
 	got := l.kpo(t, "", "bundle", "--file", filepath.Join(t.TempDir(), "bundle.json"))
@@ -92,7 +93,7 @@ func TestABundleOfARawFileIsMaskedAgain(t *testing.T) {
 		s.Consoles = map[string]string{s.VMs[0].ID: "[    1.0] [talos] token: abcdef.0123456789abcdef\n"}
 		s.Logs = map[string]string{"kube-system/ccm": "token: abcdef.0123456789abcdef\nsecond\n"}
 	})
-	got := kpo(t, environment{}, "bundle", "--from", raw, "--file", "-")
+	got := kpo(t, session.Environment{}, "bundle", "--from", raw, "--file", "-")
 	if got.code == exitUsage || strings.Contains(got.stdout, "0123456789abcdef") || !strings.Contains(got.stdout, `\nsecond\n`) {
 		t.Errorf("exit %d\n%s", got.code, got.stdout)
 	}
@@ -100,34 +101,8 @@ func TestABundleOfARawFileIsMaskedAgain(t *testing.T) {
 
 func TestWhatIsNoBundleIsRefused(t *testing.T) {
 	for name, text := range map[string]string{"no JSON": "hello", "no gzip": "\x1f\x8bhello", "nothing": "", "another kind": `{"kind":"Pod"}`} {
-		if got := runWith(t, environment{}, clients{}, text, "doctor", "--from", "-"); got.code != exitTrouble || !strings.Contains(got.stderr, `"stdin"`) {
+		if got := runWith(t, session.Environment{}, session.Clients{}, text, "doctor", "--from", "-"); got.code != exitTrouble || !strings.Contains(got.stderr, `"stdin"`) {
 			t.Errorf("%s: %+v", name, got)
-		}
-	}
-}
-
-func TestVersionsThatDoNotGoTogetherAreNamed(t *testing.T) {
-	node := func(kubelet string) corev1.Node {
-		var n corev1.Node
-		n.Status.NodeInfo.KubeletVersion = kubelet
-		return n
-	}
-	for name, c := range map[string]struct {
-		v       versions
-		kubelet string
-		want    string
-	}{
-		"fine":               {versions{CLI: "v0.4.0", Controller: "v0.3.2", Kubernetes: "v1.35.1"}, "v1.32.9", ""},
-		"development":        {versions{CLI: "v0.0.0-dev", Controller: "v0.9.2"}, "", ""},
-		"digest":             {versions{CLI: "v0.4.0", Controller: "sha256:abc"}, "", ""},
-		"old controller":     {versions{CLI: "v0.4.0", Controller: "v0.2.2"}, "", "kpo v0.4.0 and the controller v0.2.2"},
-		"newer controller":   {versions{CLI: "v0.4.0", Controller: "v1.0.0"}, "", "kpo v0.4.0 and the controller v1.0.0"},
-		"kubelet is newer":   {versions{Kubernetes: "v1.34.1"}, "v1.35.0", "kubelet v1.35.0 is newer"},
-		"kubelet is too old": {versions{Kubernetes: "v1.35.1"}, "v1.31.0", "kubelet v1.31.0 is more than 3"},
-	} {
-		got := strings.Join(skew(c.v, []corev1.Node{node(c.kubelet), node(c.kubelet)}), "\n")
-		if (c.want == "") != (got == "") || !strings.HasPrefix(got, c.want) || strings.Count(got, "\n") > 0 {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
@@ -55,7 +56,7 @@ func consoleCases() map[string]consoleCase {
 func TestConsolesOfReports(t *testing.T) {
 	for name, want := range consoleCases() {
 		path := filepath.Join("testdata", "cases", name+".json")
-		got := kpo(t, environment{utf8: true, columns: 400}, "console", "i-00000001", "--from", path)
+		got := kpo(t, session.Environment{UTF8: true, Columns: 400}, "console", "i-00000001", "--from", path)
 		if got.code != want.console || !strings.Contains(got.stdout, "("+want.cause+")\n") && want.cause != "" ||
 			strings.Contains(got.stdout, "no known error on the console") != (want.cause == "") {
 			t.Errorf("%s: console exits with %d, want %d and %q\n%s%s", name, got.code, want.console, want.cause, got.stdout, got.stderr)
@@ -66,7 +67,7 @@ func TestConsolesOfReports(t *testing.T) {
 		if want.console == exitHealthy && strings.Contains(got.stdout, "×") {
 			t.Errorf("%s: a stage of a healthy machine failed\n%s", name, got.stdout)
 		}
-		got = kpo(t, environment{utf8: true, columns: 400}, "doctor", "--from", path)
+		got = kpo(t, session.Environment{UTF8: true, Columns: 400}, "doctor", "--from", path)
 		if got.code != want.doctor || !strings.Contains(got.stdout, want.check) || !strings.Contains(got.stdout, want.evidence) {
 			t.Errorf("%s: doctor exits with %d, want %d, %s and %q\n%s%s", name, got.code, want.doctor, want.check, want.evidence, got.stdout, got.stderr)
 		}
@@ -88,11 +89,11 @@ func TestConsolesOfReportsThatRecover(t *testing.T) {
 			continue
 		}
 		path := recovered(t, name, c.recovery)
-		got := kpo(t, environment{utf8: true, columns: 400}, "console", "i-00000001", "--from", path)
+		got := kpo(t, session.Environment{UTF8: true, Columns: 400}, "console", "i-00000001", "--from", path)
 		if got.code != exitHealthy || !strings.Contains(got.stdout, "no known error on the console") {
 			t.Errorf("%s: console exits with %d\n%s", name, got.code, got.stdout)
 		}
-		got = kpo(t, environment{utf8: true, columns: 400}, "doctor", "--from", path)
+		got = kpo(t, session.Environment{UTF8: true, Columns: 400}, "doctor", "--from", path)
 		if strings.Contains(got.stdout, c.evidence) && c.evidence != "" {
 			t.Errorf("%s: doctor shows what is over\n%s", name, got.stdout)
 		}

@@ -13,15 +13,11 @@ import (
 	"strings"
 
 	osc "github.com/outscale/osc-sdk-go/v2"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
-// environment is what variables decide about the output.
-type environment struct {
-	noColor, forceColor, dumb, utf8 bool
-	columns                         int
-}
-
-func readEnvironment() environment {
+func readEnvironment() session.Environment {
 	columns, _ := strconv.Atoi(os.Getenv("COLUMNS"))
 	locale := ""
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
@@ -29,9 +25,9 @@ func readEnvironment() environment {
 			locale = strings.ToLower(os.Getenv(name))
 		}
 	}
-	return environment{
-		noColor: os.Getenv("NO_COLOR") != "", forceColor: os.Getenv("CLICOLOR_FORCE") != "", dumb: os.Getenv("TERM") == "dumb",
-		utf8: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"), columns: columns,
+	return session.Environment{
+		NoColor: os.Getenv("NO_COLOR") != "", ForceColor: os.Getenv("CLICOLOR_FORCE") != "", Dumb: os.Getenv("TERM") == "dumb",
+		UTF8: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8"), Columns: columns,
 	}
 }
 

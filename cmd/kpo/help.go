@@ -6,6 +6,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/cli"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
 // rootHelp says where to start, and what a script gets.
@@ -30,11 +33,11 @@ func kubectlFlags() *pflag.FlagSet {
 }
 
 // newOptions shows what the help of the commands leaves out, as kubectl options does.
-func newOptions(a *app) *cobra.Command {
+func newOptions(a *session.Session) *cobra.Command {
 	return &cobra.Command{
-		Use: "options", GroupID: groupSupport, Short: "Show kubectl's flags, which all commands have", Args: noArgs,
+		Use: "options", Short: "Show kubectl's flags, which all commands have", Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(a.streams.Out, "The following flags of kubectl can be passed to any command:\n\n%s", kubectlFlags().FlagUsages())
+			fmt.Fprintf(a.Streams.Out, "The following flags of kubectl can be passed to any command:\n\n%s", kubectlFlags().FlagUsages())
 			return nil
 		},
 	}

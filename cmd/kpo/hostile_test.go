@@ -15,6 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/cli"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
 // hostile clears the screen, paints it green, renames the window and turns the text around.
@@ -91,7 +94,7 @@ func TestHostileTextNeverReachesTheTerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, line := range everyForm() {
-				got := kpo(t, environment{utf8: true, columns: 100}, append(line, "--from", path)...)
+				got := kpo(t, session.Environment{UTF8: true, Columns: 100}, append(line, "--from", path)...)
 				if found := controls(got.stdout + got.stderr); found != "" {
 					t.Errorf("%s of %s: kpo %q prints %s", fixture, file, line, found)
 				}
@@ -118,22 +121,22 @@ func everyForm() [][]string {
 }
 
 func TestHostileErrorsAreCleanedToo(t *testing.T) {
-	c := clients{
-		kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
-			return nil, hint(errors.New("no cluster "+hostile), "try "+hostile)
+	c := session.Clients{
+		Kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
+			return nil, cli.Hint(errors.New("no cluster "+hostile), "try "+hostile)
 		},
-		cloud: func(cloudFlags) (*account, error) { return nil, errors.New("no account " + hostile) },
-		now:   time.Now,
+		Cloud: func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no account " + hostile) },
+		Now:   time.Now,
 	}
 	for _, line := range everyForm() {
-		got := runWith(t, environment{}, c, "", line...)
+		got := runWith(t, session.Environment{}, c, "", line...)
 		if found := controls(got.stdout + got.stderr); found != "" {
 			t.Errorf("kpo %q prints %s", line, found)
 		}
 	}
 	l := newLive(t)
-	l.clients.cloud = c.cloud
-	l.clients.server = func(genericclioptions.RESTClientGetter) (string, error) {
+	l.clients.Cloud = c.Cloud
+	l.clients.Server = func(genericclioptions.RESTClientGetter) (string, error) {
 		return "v1" + hostile, errors.New("no version " + hostile)
 	}
 	for _, line := range everyForm() {

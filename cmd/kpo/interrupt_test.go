@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
 // cancelling is a stderr on which the user presses Ctrl-C as soon as the question is asked.
@@ -28,7 +28,7 @@ func (c *cancelling) Write(text []byte) (int, error) {
 
 func TestCtrlCLeavesTheQuestionAtOnce(t *testing.T) {
 	l := newLive(t)
-	l.clients.answers = true
+	l.clients.Answers = true
 	l.claim("default-wanted", l.launch(t, "default-wanted"))
 	leaked := l.launch(t, "default-leaked")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -36,7 +36,7 @@ func TestCtrlCLeavesTheQuestionAtOnce(t *testing.T) {
 	stdin, never := io.Pipe()
 	t.Cleanup(func() { _ = never.Close() })
 	errOut := &cancelling{cancel: cancel}
-	a := newApp(genericiooptions.IOStreams{In: stdin, Out: io.Discard, ErrOut: errOut}, environment{}, l.clients)
+	a := session.New(genericiooptions.IOStreams{In: stdin, Out: io.Discard, ErrOut: errOut}, session.Environment{}, l.clients)
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, a, []string{"kubectl-kpo", "orphans", "--delete"}) }()
 	select {
@@ -54,24 +54,8 @@ func TestCtrlCIsNoSickCluster(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var errOut bytes.Buffer
-	a := newApp(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: &errOut}, environment{}, l.clients)
+	a := session.New(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: &errOut}, session.Environment{}, l.clients)
 	if code := run(ctx, a, []string{"kubectl-kpo", "doctor"}); code != exitInterrupted || errOut.Len() > 0 {
 		t.Errorf("exit %d: %s", code, errOut.String())
-	}
-}
-
-func TestDeadAPIServerCostsOneTry(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is local
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	config := &rest.Config{Host: "https://" + listener.Addr().String(), Timeout: 200 * time.Millisecond}
-	begin := time.Now()
-	if err := reachable(config); err == nil || !strings.Contains(err.Error(), "cannot read the cluster") {
-		t.Errorf("error %v", err)
-	}
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("took %s", took)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
@@ -31,23 +32,23 @@ type result struct {
 }
 
 // kpo runs a command line without any cluster.
-func kpo(t testing.TB, env environment, args ...string) result {
+func kpo(t testing.TB, env session.Environment, args ...string) result {
 	t.Helper()
-	return runWith(t, env, clients{
-		kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
+	return runWith(t, env, session.Clients{
+		Kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
 			return nil, errors.New("no cluster here")
 		},
-		server: func(genericclioptions.RESTClientGetter) (string, error) { return "", errors.New("no cluster here") },
-		cloud:  func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") },
-		now:    func() time.Time { return time.Date(2026, 11, 22, 3, 12, 7, 0, time.UTC) },
-		poll:   time.Millisecond,
+		Server: func(genericclioptions.RESTClientGetter) (string, error) { return "", errors.New("no cluster here") },
+		Cloud:  func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") },
+		Now:    func() time.Time { return time.Date(2026, 11, 22, 3, 12, 7, 0, time.UTC) },
+		Poll:   time.Millisecond,
 	}, "", args...)
 }
 
-func runWith(t testing.TB, env environment, c clients, stdin string, args ...string) result {
+func runWith(t testing.TB, env session.Environment, c session.Clients, stdin string, args ...string) result {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	a := newApp(genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &out, ErrOut: &errOut}, env, c)
+	a := session.New(genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &out, ErrOut: &errOut}, env, c)
 	code := run(t.Context(), a, append([]string{"kubectl-kpo"}, args...))
 	return result{out.String(), errOut.String(), code}
 }
@@ -96,7 +97,7 @@ func TestScreens(t *testing.T) {
 		var contents []string
 		shownAt := map[string][]string{}
 		for _, l := range looks() {
-			got := kpo(t, environment{utf8: l.utf8, columns: l.width}, append(args, "--from", sleepless())...)
+			got := kpo(t, session.Environment{UTF8: l.utf8, Columns: l.width}, append(args, "--from", sleepless())...)
 			content := fmt.Sprintf("%s--- stderr\n%s--- exit %d\n", got.stdout, got.stderr, got.code)
 			if shownAt[content] == nil {
 				contents = append(contents, content)
@@ -178,7 +179,7 @@ func TestExitCodes(t *testing.T) {
 		"nodes -o nosuch --from " + healthy:               exitUsage,
 		"bundle --file " + healthy + " --from " + healthy: exitTrouble, // never overwrites
 	} {
-		got := kpo(t, environment{}, strings.Fields(line)...)
+		got := kpo(t, session.Environment{}, strings.Fields(line)...)
 		if got.code != want {
 			t.Errorf("%q: exit %d, want %d\n%s%s", line, got.code, want, got.stdout, got.stderr)
 		}
@@ -205,7 +206,7 @@ func TestOutputForMachines(t *testing.T) {
 		"doctor -o name":                          "nodeclaim.karpenter.sh/default-0xk2p\nnodeclaim.karpenter.sh/default-1xk2p\n",
 		"version --client -o json":                `"cli": `,
 	} {
-		got := kpo(t, environment{}, append(strings.Fields(line), "--from", sleepless())...)
+		got := kpo(t, session.Environment{}, append(strings.Fields(line), "--from", sleepless())...)
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q: no %q in\n%s%s", line, want, got.stdout, got.stderr)
 		}
@@ -213,20 +214,20 @@ func TestOutputForMachines(t *testing.T) {
 }
 
 func TestColourIsDecidedOnce(t *testing.T) {
-	colored := func(env environment, flags ...string) bool {
+	colored := func(env session.Environment, flags ...string) bool {
 		return strings.Contains(kpo(t, env, append([]string{"doctor", "--from", sleepless()}, flags...)...).stdout, "\x1b[")
 	}
 	for name, c := range map[string]struct {
-		env   environment
+		env   session.Environment
 		flags []string
 		want  bool
 	}{
 		"pipe":                      {want: false},
 		"flag":                      {flags: []string{"--color=always"}, want: true},
-		"flag beats NO_COLOR":       {env: environment{noColor: true}, flags: []string{"--color=always"}, want: true},
-		"CLICOLOR_FORCE":            {env: environment{forceColor: true}, want: true},
-		"NO_COLOR beats it":         {env: environment{forceColor: true, noColor: true}, want: false},
-		"flag beats CLICOLOR_FORCE": {env: environment{forceColor: true}, flags: []string{"--color=never"}, want: false},
+		"flag beats NO_COLOR":       {env: session.Environment{NoColor: true}, flags: []string{"--color=always"}, want: true},
+		"CLICOLOR_FORCE":            {env: session.Environment{ForceColor: true}, want: true},
+		"NO_COLOR beats it":         {env: session.Environment{ForceColor: true, NoColor: true}, want: false},
+		"flag beats CLICOLOR_FORCE": {env: session.Environment{ForceColor: true}, flags: []string{"--color=never"}, want: false},
 	} {
 		if got := colored(c.env, c.flags...); got != c.want {
 			t.Errorf("%s: coloured %v", name, got)
@@ -258,7 +259,7 @@ func TestEverySuggestedCommandParses(t *testing.T) {
 		lines = append(lines, strings.Split(string(content), "\n")...)
 	}
 	for _, args := range screens() {
-		lines = append(lines, strings.Split(kpo(t, environment{}, append(args, "--from", sleepless())...).stdout, "\n")...)
+		lines = append(lines, strings.Split(kpo(t, session.Environment{}, append(args, "--from", sleepless())...).stdout, "\n")...)
 	}
 	parsed := 0
 	for _, line := range lines {
@@ -299,7 +300,7 @@ func words(text string) []string {
 
 func parses(t *testing.T, args []string) {
 	t.Helper()
-	root := newRoot(newApp(genericiooptions.NewTestIOStreamsDiscard(), environment{}, clients{}), "kubectl-kpo")
+	root := newRoot(session.New(genericiooptions.NewTestIOStreamsDiscard(), session.Environment{}, session.Clients{}), "kubectl-kpo")
 	cmd, rest, err := root.Find(args)
 	if err != nil || cmd == root {
 		t.Errorf("%q: no such command: %v", args, err)
@@ -315,7 +316,7 @@ func parses(t *testing.T, args []string) {
 }
 
 func TestCommandsHaveHelp(t *testing.T) {
-	root := newRoot(newApp(genericiooptions.NewTestIOStreamsDiscard(), environment{}, clients{}), "kpo")
+	root := newRoot(session.New(genericiooptions.NewTestIOStreamsDiscard(), session.Environment{}, session.Clients{}), "kpo")
 	for _, cmd := range root.Commands() {
 		if cmd.Short == "" || cmd.GroupID == "" || cmd.RunE == nil && cmd.Name() != "help" {
 			t.Errorf("%s: short %q, group %q", cmd.Name(), cmd.Short, cmd.GroupID)
@@ -329,7 +330,7 @@ func TestCommandsHaveHelp(t *testing.T) {
 }
 
 func TestRootHelpSaysWhereToStart(t *testing.T) {
-	if got := kpo(t, environment{}); got.code != exitHealthy || !strings.Contains(got.stdout, "Start here: kubectl kpo doctor") {
+	if got := kpo(t, session.Environment{}); got.code != exitHealthy || !strings.Contains(got.stdout, "Start here: kubectl kpo doctor") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 	testaccount "github.com/karpenter-outscale/karpenter-provider-outscale/test/account"
@@ -32,7 +33,7 @@ type live struct {
 	// endpoint is where the region is served.
 	endpoint string
 	vms      *vm.Provider
-	clients  clients
+	clients  session.Clients
 	objects  []client.Object
 }
 
@@ -46,27 +47,27 @@ func newLive(t *testing.T) *live {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "cluster-uid"}},
 		&v1alpha1.OutscaleNodeClass{ObjectMeta: metav1.ObjectMeta{Name: "default"}},
 	}
-	l.clients = clients{
-		kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
+	l.clients = session.Clients{
+		Kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
 			return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(l.objects...).
 				WithIndex(&corev1.Pod{}, "status.phase", func(client.Object) []string { return nil }).
 				WithIndex(&corev1.Event{}, "reason", func(client.Object) []string { return nil }).
 				WithIndex(&corev1.Pod{}, "spec.nodeName", func(client.Object) []string { return nil }).Build(), nil
 		},
-		server: func(genericclioptions.RESTClientGetter) (string, error) { return "v1.35.1", nil },
-		logs: func(genericclioptions.RESTClientGetter) (logReader, error) {
+		Server: func(genericclioptions.RESTClientGetter) (string, error) { return "v1.35.1", nil },
+		Logs: func(genericclioptions.RESTClientGetter) (session.LogReader, error) {
 			return func(_ context.Context, namespace, pod string) (string, error) {
 				return "log of " + namespace + "/" + pod + "\ntoken=abcdef.0123456789abcdef \x1b[31m\n", nil
 			}, nil
 		},
-		cloud: func(flags cloudFlags) (*account, error) {
+		Cloud: func(flags session.CloudFlags) (*session.Account, error) {
 			sdk := osc.NewConfiguration()
 			sdk.Servers = osc.ServerConfigurations{{URL: endpoint}}
 			fixture := l.region.Fixture()
-			return newAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
+			return session.NewAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
 		},
-		now:  func() time.Time { return time.Now().Add(time.Hour) }, // so that what was just launched is no young VM
-		poll: time.Millisecond,
+		Now:  func() time.Time { return time.Now().Add(time.Hour) }, // so that what was just launched is no young VM
+		Poll: time.Millisecond,
 	}
 	return l
 }
@@ -104,7 +105,7 @@ func (l *live) state(id string) string {
 
 func (l *live) kpo(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
-	return runWith(t, environment{}, l.clients, stdin, args...)
+	return runWith(t, session.Environment{}, l.clients, stdin, args...)
 }
 
 func TestOrphansAreDeletedAndNothingElse(t *testing.T) {
@@ -146,7 +147,7 @@ func TestDeletionIsRefused(t *testing.T) {
 	})
 	t.Run("of most VMs without the cluster's name", func(t *testing.T) {
 		l := newLive(t)
-		l.clients.answers = true
+		l.clients.Answers = true
 		l.claim("default-wanted", l.launch(t, "default-wanted"))
 		a, b := l.launch(t, "default-a"), l.launch(t, "default-b")
 		for _, answer := range []string{"yes\n", "", "Prod\n"} {
@@ -169,7 +170,7 @@ func TestDeletionIsRefused(t *testing.T) {
 	})
 	t.Run("when VMs cannot be read", func(t *testing.T) {
 		l := newLive(t)
-		l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
+		l.clients.Cloud = func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") }
 		if got := l.kpo(t, "", "orphans"); got.code != exitTrouble || !strings.Contains(got.stderr, "OSC_ACCESS_KEY") {
 			t.Errorf("%+v", got)
 		}
@@ -205,24 +206,10 @@ func TestConsoleOfALiveVM(t *testing.T) {
 	}
 }
 
-func TestFollowPrintsEachLineOnce(t *testing.T) {
-	for name, c := range map[string]struct{ printed, text, want string }{
-		"first":   {"", "a\nb\n", "a\nb\n"},
-		"same":    {"a\nb\n", "a\nb\n", ""},
-		"grown":   {"a\nb\n", "a\nb\nc\n", "c\n"},
-		"turned":  {strings.Repeat("x\n", 400) + "last\n", strings.Repeat("x\n", 302) + "last\nnew\n", "new\n"},
-		"another": {"a\nb\n", "c\n", "c\n"},
-	} {
-		if got := newPart(c.printed, c.text); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-}
-
 func TestWithoutCredentialsKubernetesIsStillJudged(t *testing.T) {
 	l := newLive(t)
 	l.claim("default-7xk2p", l.launch(t, "default-7xk2p"))
-	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
+	l.clients.Cloud = func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") }
 	got := l.kpo(t, "", "doctor")
 	if !strings.Contains(got.stdout, "? VMs") || !strings.Contains(got.stdout, "VMs from Outscale: no Outscale credentials") || !strings.Contains(got.stdout, "KPO216") || got.code == exitHealthy {
 		t.Errorf("%+v", got)
@@ -242,7 +229,7 @@ func TestTypesHavePrices(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	l := newLive(t)
-	l.clients.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
+	l.clients.Cloud = func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") }
 	if got := l.kpo(t, "", "types"); got.code != exitTrouble || !strings.Contains(got.stdout, "; no prices: no Outscale credentials") || strings.Contains(got.stdout, "0.0000") {
 		t.Errorf("an unknown price is shown as a number: %+v", got)
 	}
@@ -290,7 +277,7 @@ func TestCompletionOffersNamesAndFlags(t *testing.T) {
 			t.Errorf("%q: no %q in\n%s%s", line, want, got.stdout, got.stderr)
 		}
 	}
-	l.clients.kube = func(genericclioptions.RESTClientGetter) (client.Client, error) { return nil, errors.New("no cluster") }
+	l.clients.Kube = func(genericclioptions.RESTClientGetter) (client.Client, error) { return nil, errors.New("no cluster") }
 	if got := l.kpo(t, "", "__complete", "doctor", ""); got.code != exitHealthy || !strings.HasPrefix(got.stdout, ":") {
 		t.Errorf("without a cluster: %+v", got)
 	}
@@ -299,7 +286,7 @@ func TestCompletionOffersNamesAndFlags(t *testing.T) {
 func TestCompletionAsksTheClusterOfTheCommandLine(t *testing.T) {
 	l := newLive(t)
 	asked := ""
-	l.clients.kube = func(flags genericclioptions.RESTClientGetter) (client.Client, error) {
+	l.clients.Kube = func(flags genericclioptions.RESTClientGetter) (client.Client, error) {
 		if config, ok := flags.(*genericclioptions.ConfigFlags); ok {
 			asked = *config.Context
 		}
@@ -320,7 +307,7 @@ func completionFiles() map[string]string {
 
 func TestShippedCompletionsAreCurrent(t *testing.T) {
 	for shell, name := range completionFiles() {
-		got := kpo(t, environment{}, "completion", shell)
+		got := kpo(t, session.Environment{}, "completion", shell)
 		path := filepath.Join("..", "..", "completions", name)
 		if *update {
 			mode := os.FileMode(0o644)

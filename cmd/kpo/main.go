@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // kubeconfigs with a provider of credentials
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/cli"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
 // Exit codes, in the sense of diff and grep.
@@ -30,16 +33,32 @@ const (
 
 func main() { os.Exit(process(realClients())) }
 
+// realClients open what the flags, the environment and the user's files name.
+func realClients() session.Clients {
+	return session.Clients{
+		Kube: session.OpenKube, Server: session.ServerVersion, Logs: session.OpenLogs, Cloud: openCloud,
+		Now: time.Now, Poll: 5 * time.Second,
+	}
+}
+
+func openCloud(flags session.CloudFlags) (*session.Account, error) {
+	sdk, keys, err := credentials(flags.Profile)
+	if err != nil {
+		return nil, err
+	}
+	return session.NewAccount(sdk, keys, cacheDir(), time.Now, flags)
+}
+
 // process runs the command line of this process, until it is done or a signal ends it.
-func process(c clients) int {
+func process(c session.Clients) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	return run(ctx, newApp(streams, readEnvironment(), c), os.Args)
+	return run(ctx, session.New(streams, readEnvironment(), c), os.Args)
 }
 
 // run runs one command line and returns its exit code.
-func run(ctx context.Context, a *app, args []string) int {
+func run(ctx context.Context, a *session.Session, args []string) int {
 	root := newRoot(a, strings.TrimSuffix(filepath.Base(args[0]), ".exe"))
 	root.SetArgs(args[1:])
 	err := execute(ctx, root)
@@ -48,16 +67,16 @@ func run(ctx context.Context, a *app, args []string) int {
 		return exitInterrupted // the user knows why
 	case err == nil:
 		return exitHealthy
-	case errors.Is(err, errFindings):
+	case errors.Is(err, cli.ErrFindings):
 		return exitFindings
-	case errors.Is(err, errBlind):
+	case errors.Is(err, cli.ErrBlind):
 		return exitTrouble
 	}
-	a.tell("error: " + err.Error())
-	if hint, ok := errors.AsType[hintError](err); ok {
-		a.tell("hint:  " + hint.hint)
+	a.Tell("error: " + err.Error())
+	if hint, ok := errors.AsType[cli.HintError](err); ok {
+		a.Tell("hint:  " + hint.Hint)
 	}
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[cli.UsageError](err); ok {
 		return exitUsage
 	}
 	return exitTrouble
@@ -80,19 +99,3 @@ func execute(ctx context.Context, root *cobra.Command) error {
 		return ctx.Err()
 	}
 }
-
-// errFindings and errBlind end a command that has printed all there is to say.
-var (
-	errFindings = errors.New("findings")
-	errBlind    = errors.New("something could not be read")
-)
-
-// hintError is an error with the command that helps.
-type hintError struct {
-	error
-	hint string
-}
-
-func (e hintError) Unwrap() error { return e.error }
-
-func hint(err error, text string) error { return hintError{err, text} }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -48,11 +49,11 @@ func TestFollowEndsWithTheVM(t *testing.T) {
 }
 
 func TestGrepWithoutAMatchExitsLikeGrep(t *testing.T) {
-	got := kpo(t, environment{}, "console", "default-0xk2p", "--grep", "nosuchword", "--from", sleepless())
+	got := kpo(t, session.Environment{}, "console", "default-0xk2p", "--grep", "nosuchword", "--from", sleepless())
 	if got.code != exitFindings || got.stdout != "" || !strings.Contains(got.stderr, `no line of 3 matches "nosuchword"`) {
 		t.Errorf("%+v", got)
 	}
-	if got := kpo(t, environment{}, "console", "default-0xk2p", "--grep", "unauthorized", "--from", sleepless()); got.code != exitHealthy || got.stderr != "" {
+	if got := kpo(t, session.Environment{}, "console", "default-0xk2p", "--grep", "unauthorized", "--from", sleepless()); got.code != exitHealthy || got.stderr != "" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -86,7 +87,7 @@ func TestOneOrphanOfSeveralIsDeleted(t *testing.T) {
 
 func TestYesSaysWhyItIsNotEnough(t *testing.T) {
 	l := newLive(t)
-	l.clients.answers = true
+	l.clients.Answers = true
 	l.claim("default-wanted", l.launch(t, "default-wanted"))
 	l.launch(t, "default-a")
 	l.launch(t, "default-b")
@@ -94,7 +95,7 @@ func TestYesSaysWhyItIsNotEnough(t *testing.T) {
 	if got.code != exitTrouble || !strings.Contains(got.stderr, "--yes only covers up to half of the fleet") || !strings.Contains(got.stderr, "2 of 3 VMs") {
 		t.Errorf("%+v", got)
 	}
-	l.clients.answers = false
+	l.clients.Answers = false
 	if got := l.kpo(t, "", "orphans", "--delete", "--yes"); got.code != exitTrouble || !strings.Contains(got.stderr, "type the cluster name") {
 		t.Errorf("%+v", got)
 	}
@@ -127,11 +128,11 @@ func TestTypesAreThoseThatTheNodePoolAllows(t *testing.T) {
 }
 
 func TestTypesOfAFileAskNoAccount(t *testing.T) {
-	c := clients{cloud: func(cloudFlags) (*account, error) {
+	c := session.Clients{Cloud: func(session.CloudFlags) (*session.Account, error) {
 		t.Error("the account is asked")
 		return nil, errors.New("no")
-	}, now: time.Now}
-	got := runWith(t, environment{}, c, "", "types", "--from", sleepless())
+	}, Now: time.Now}
+	got := runWith(t, session.Environment{}, c, "", "types", "--from", sleepless())
 	if got.code != exitHealthy || !strings.Contains(got.stdout, "; no prices: a bundle has no price catalogue") {
 		t.Errorf("%+v", got)
 	}

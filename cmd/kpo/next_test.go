@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
@@ -125,7 +126,7 @@ func unknownToKpo(words []string) string {
 
 // commandOf returns the command of a command line, and why there is none.
 func commandOf(words []string) (*cobra.Command, string) {
-	root := newRoot(newApp(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, environment{}, clients{}), "kubectl-kpo")
+	root := newRoot(session.New(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}, session.Environment{}, session.Clients{}), "kubectl-kpo")
 	cmd, rest, err := root.Find(words)
 	switch {
 	case err != nil:
@@ -145,12 +146,12 @@ func TestSuggestedChangesAreMarkedOnTheScreen(t *testing.T) {
 		s.Machines()[0].Claim.Annotations = map[string]string{karpv1.DoNotRepairAnnotationKey: "true"}
 	})
 	for _, line := range []string{"doctor", "doctor -o short"} {
-		got := kpo(t, environment{}, append(strings.Fields(line), "--from", path)...)
+		got := kpo(t, session.Environment{}, append(strings.Fields(line), "--from", path)...)
 		if !strings.Contains(got.stdout, "kubectl delete nodeclaim default-7xk2p  # changes the cluster") {
 			t.Errorf("%s: %s", line, got.stdout)
 		}
 	}
-	if got := kpo(t, environment{}, "doctor", "--from", sleepless()); strings.Contains(got.stdout, "# changes the cluster") {
+	if got := kpo(t, session.Environment{}, "doctor", "--from", sleepless()); strings.Contains(got.stdout, "# changes the cluster") {
 		t.Errorf("commands that only read are marked: %s", got.stdout)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -39,7 +40,7 @@ func fleetOf(t *testing.T, change func(*snapshot.Snapshot), ages ...time.Duratio
 
 func claimsOfRows(t *testing.T, file string, args ...string) []string {
 	t.Helper()
-	got := kpo(t, environment{}, append([]string{"nodes", "--from", file}, args...)...)
+	got := kpo(t, session.Environment{}, append([]string{"nodes", "--from", file}, args...)...)
 	var out []string
 	for line := range strings.Lines(got.stdout) {
 		out = append(out, strings.Fields(line)[0])
@@ -60,7 +61,7 @@ func TestSortByOrdersValuesForPeopleAndMachines(t *testing.T) {
 		if got := claimsOfRows(t, file, "--no-headers", "--sort-by", column); !slices.Equal(got, want) {
 			t.Errorf("table by %s: %v, want %v", column, got, want)
 		}
-		got := kpo(t, environment{}, "nodes", "--from", file, "--sort-by", column, "-o", "jsonpath={.items[*].nodeClaim}").stdout
+		got := kpo(t, session.Environment{}, "nodes", "--from", file, "--sort-by", column, "-o", "jsonpath={.items[*].nodeClaim}").stdout
 		if got != strings.Join(want, " ") {
 			t.Errorf("json by %s: %s, want %v", column, got, want)
 		}
@@ -71,17 +72,19 @@ func TestSortByOrdersValuesForPeopleAndMachines(t *testing.T) {
 }
 
 func TestSortByOfEveryTableTakesEachOfItsColumns(t *testing.T) {
-	for command, columns := range map[string][]string{
-		"nodes": names(nodeColumns(nil)), "orphans": names(orphanColumns()), "tags": names(tagColumns()),
-		"timeline": names(timelineColumns()), "types": names(typeColumns()),
-	} {
+	for _, command := range []string{"nodes", "orphans", "tags", "timeline", "types"} {
+		offered := kpo(t, session.Environment{}, "__complete", command, "--sort-by", "").stdout
+		columns := strings.Split(strings.TrimSpace(offered[:strings.IndexByte(offered, ':')]), "\n")
+		if len(columns) < 5 {
+			t.Fatalf("%s offers the columns %q", command, offered)
+		}
 		for _, column := range columns {
-			got := kpo(t, environment{}, command, "--from", sleepless(), "-o", "wide", "--sort-by", column)
+			got := kpo(t, session.Environment{}, command, "--from", sleepless(), "-o", "wide", "--sort-by", column)
 			if strings.Contains(got.stderr, "error:") || !strings.Contains(got.stdout, strings.ToUpper(column)) {
 				t.Errorf("%s by %s: %s", command, column, got.stderr)
 			}
 		}
-		got := kpo(t, environment{}, command, "--from", "/nonexistent", "--sort-by", "colour")
+		got := kpo(t, session.Environment{}, command, "--from", "/nonexistent", "--sort-by", "colour")
 		if got.code != exitUsage || !strings.Contains(got.stderr, "no such column") || !strings.Contains(got.stderr, strings.Join(columns, ", ")) {
 			t.Errorf("%s by colour: exit %d, %s", command, got.code, got.stderr)
 		}
@@ -90,7 +93,7 @@ func TestSortByOfEveryTableTakesEachOfItsColumns(t *testing.T) {
 
 func TestMistakesInFlagsCostNoReading(t *testing.T) {
 	for _, line := range []string{"nodes -o nosuch", "doctor -o nosuch", "version -o nosuch", "nodes -o jsonpath={", "doctor -n shop", "nodes -A"} {
-		got := kpo(t, environment{}, append(strings.Fields(line), "--from", "/nonexistent")...)
+		got := kpo(t, session.Environment{}, append(strings.Fields(line), "--from", "/nonexistent")...)
 		if got.code != exitUsage || strings.Contains(got.stderr, "nonexistent") || !strings.Contains(got.stderr, "hint:") {
 			t.Errorf("%q: exit %d, %s", line, got.code, got.stderr)
 		}
@@ -99,13 +102,13 @@ func TestMistakesInFlagsCostNoReading(t *testing.T) {
 
 func TestNoHeadersPrintsRowsOnly(t *testing.T) {
 	for command, rows := range map[string]int{"nodes": 6, "orphans": 1, "tags": 2, "timeline": 5, "types": 4} {
-		got := kpo(t, environment{}, command, "--no-headers", "--from", sleepless())
+		got := kpo(t, session.Environment{}, command, "--no-headers", "--from", sleepless())
 		if lines := strings.Count(got.stdout, "\n"); lines != rows {
 			t.Errorf("%s: %d lines, want %d rows:\n%s", command, lines, rows, got.stdout)
 		}
 	}
 	for _, command := range []string{"orphans", "tags"} {
-		if got := kpo(t, environment{}, command, "--no-headers", "--from", filepath.Join("testdata", "healthy.json")); got.stdout != "" {
+		if got := kpo(t, session.Environment{}, command, "--no-headers", "--from", filepath.Join("testdata", "healthy.json")); got.stdout != "" {
 			t.Errorf("%s of a healthy cluster has no rows:\n%s", command, got.stdout)
 		}
 	}
@@ -123,20 +126,20 @@ func TestNodesTakesALabelSelector(t *testing.T) {
 			t.Errorf("-l %q: %v, want %v", selector, got, want)
 		}
 	}
-	if got := kpo(t, environment{}, "nodes", "--from", file, "-l", "=="); got.code != exitTrouble || !strings.Contains(got.stderr, "-l") {
+	if got := kpo(t, session.Environment{}, "nodes", "--from", file, "-l", "=="); got.code != exitTrouble || !strings.Contains(got.stderr, "-l") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestNamesOfOutputsAreTakenBack(t *testing.T) {
 	for _, command := range []string{"nodes", "orphans", "tags", "timeline", "doctor", "console default-0xk2p"} {
-		printed := kpo(t, environment{}, append(strings.Fields(command), "-o", "name", "--from", sleepless())...).stdout
+		printed := kpo(t, session.Environment{}, append(strings.Fields(command), "-o", "name", "--from", sleepless())...).stdout
 		if printed == "" {
 			t.Errorf("%s prints no names", command)
 		}
 		for name := range strings.FieldsSeq(printed) {
 			for _, taking := range []string{"doctor", "nodes", "tags", "timeline", "console"} {
-				got := kpo(t, environment{}, taking, name, "--from", sleepless())
+				got := kpo(t, session.Environment{}, taking, name, "--from", sleepless())
 				if strings.Contains(got.stderr, "matches") || strings.Contains(got.stderr, "unknown") {
 					t.Errorf("%s takes not %s of %s: %s", taking, name, command, got.stderr)
 				}
@@ -153,7 +156,7 @@ func TestAStoppedVMCostsNothingAndAnUnknownPriceIsNoZero(t *testing.T) {
 		s.VMs[1].State, s.VMs[2].State = vm.StateStopped, vm.StateTerminated
 	}, time.Hour, time.Hour, time.Hour, time.Hour)
 	want := map[string]string{"a": "0.070", "b": "0.000", "c": "0.000", "d": "?"}
-	got := kpo(t, environment{}, "nodes", "--from", file)
+	got := kpo(t, session.Environment{}, "nodes", "--from", file)
 	for line := range strings.Lines(got.stdout) {
 		fields := strings.Fields(line)
 		if price, ok := want[fields[0]]; ok && fields[9] != price {
@@ -163,12 +166,12 @@ func TestAStoppedVMCostsNothingAndAnUnknownPriceIsNoZero(t *testing.T) {
 	if !strings.Contains(got.stdout, "3 VMs | EUR 0.07/h without volumes, 1 unpriced") {
 		t.Error(got.stdout)
 	}
-	raw := kpo(t, environment{}, "nodes", "--from", file, "-o", "json").stdout
+	raw := kpo(t, session.Environment{}, "nodes", "--from", file, "-o", "json").stdout
 	if !strings.Contains(raw, `"eurPerHour": 0.07,`) || strings.Count(raw, "eurPerHour") != 3 {
 		t.Error(raw)
 	}
 	unpriced := fleetOf(t, func(s *snapshot.Snapshot) { s.VMs[0].EURPerHour = 0 }, time.Hour)
-	if got := kpo(t, environment{}, "nodes", "--from", unpriced); strings.Contains(got.stdout, "0.00") || !strings.Contains(got.stdout, "EUR ?/h, 1 unpriced") {
+	if got := kpo(t, session.Environment{}, "nodes", "--from", unpriced); strings.Contains(got.stdout, "0.00") || !strings.Contains(got.stdout, "EUR ?/h, 1 unpriced") {
 		t.Error(got.stdout)
 	}
 }
@@ -182,7 +185,7 @@ func TestNodesShowsWhatPodsRequest(t *testing.T) {
 		s.Usage = map[string]snapshot.Usage{"a": {Pods: 12, MilliCPU: 1500, Memory: 1 << 30}, "b": {Pods: 1}}
 		s.Sources[snapshot.SourceUsage] = snapshot.SourceStatus{State: snapshot.StateOK}
 	}, time.Hour, time.Hour, time.Hour)
-	got := kpo(t, environment{}, "nodes", "--from", file, "-o", "wide", "--no-headers").stdout
+	got := kpo(t, session.Environment{}, "nodes", "--from", file, "-o", "wide", "--no-headers").stdout
 	var shown [][]string
 	for line := range strings.Lines(got) {
 		shown = append(shown, strings.Fields(line)[12:15])
@@ -197,7 +200,7 @@ func TestNodesShowsWhatPodsRequest(t *testing.T) {
 			MilliCPU *int64
 		}
 	}
-	raw := kpo(t, environment{}, "nodes", "--from", file, "-o", "json").stdout
+	raw := kpo(t, session.Environment{}, "nodes", "--from", file, "-o", "json").stdout
 	if err := json.Unmarshal([]byte(raw), &list); err != nil || !*list.Items[0].Ready || *list.Items[0].Pods != 12 || *list.Items[0].MilliCPU != 1500 {
 		t.Error(err, raw)
 	}
@@ -238,11 +241,11 @@ func TestNodesWideSaysWhyANodeIsNotDisrupted(t *testing.T) {
 		"": func(s *snapshot.Snapshot) { event(s, "NodeClaim", "a", "DisruptionBlocked", "an hour ago", time.Hour) },
 	} {
 		file := fleetOf(t, func(s *snapshot.Snapshot) { s.Events = nil; change(s) }, 48*time.Hour)
-		got := kpo(t, environment{}, "nodes", "--from", file, "-o", "jsonpath={.items[0].disruption}").stdout
+		got := kpo(t, session.Environment{}, "nodes", "--from", file, "-o", "jsonpath={.items[0].disruption}").stdout
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if table := kpo(t, environment{}, "nodes", "--from", file, "-o", "wide").stdout; !strings.Contains(table, want) {
+		if table := kpo(t, session.Environment{}, "nodes", "--from", file, "-o", "wide").stdout; !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
 	}

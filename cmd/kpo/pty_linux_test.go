@@ -26,7 +26,7 @@ const asKpo = "KPO_TEST_AS_KPO"
 func TestMain(m *testing.M) {
 	if os.Getenv(asKpo) != "" {
 		c := realClients()
-		c.now = func() time.Time { return time.Now().Add(time.Hour) } // what was just launched is too young to delete
+		c.Now = func() time.Time { return time.Now().Add(time.Hour) } // what was just launched is too young to delete
 		os.Exit(process(c))
 	}
 	os.Exit(m.Run())

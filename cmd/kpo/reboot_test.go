@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
@@ -53,14 +54,14 @@ func TestRebootIsShownWhereverMachinesAre(t *testing.T) {
 		"timeline -o yaml":     {"reboot:\n", "step: issued"},
 		"doctor default-7xk2p": {"Initialized - Rebooting", "rebooting for 90s (RebootIssued)", "disrupted as Unhealthy: node repair", "no problems found"},
 	} {
-		got := kpo(t, environment{utf8: true}, append(strings.Fields(line), "--from", file)...)
+		got := kpo(t, session.Environment{UTF8: true}, append(strings.Fields(line), "--from", file)...)
 		for _, word := range want {
 			if got.code != exitHealthy || !strings.Contains(got.stdout, word) {
 				t.Errorf("%q: exit %d, no %q in\n%s%s", line, got.code, word, got.stdout, got.stderr)
 			}
 		}
 	}
-	if got := kpo(t, environment{}, "timeline", "--from", filepath.Join("testdata", "healthy.json")); strings.Contains(got.stdout, "REBOOT") {
+	if got := kpo(t, session.Environment{}, "timeline", "--from", filepath.Join("testdata", "healthy.json")); strings.Contains(got.stdout, "REBOOT") {
 		t.Errorf("reboots where there was none:\n%s", got.stdout)
 	}
 }
@@ -71,7 +72,7 @@ func TestReportCountsNoChecks(t *testing.T) {
 		"doctor --from testdata/sleepless.json":         "no other problems found in what was checked\n",
 		"doctor -o wide --from testdata/sleepless.json": "passed: KPO101 ",
 	} {
-		if got := kpo(t, environment{utf8: true}, strings.Fields(line)...); !strings.Contains(got.stdout, want) {
+		if got := kpo(t, session.Environment{UTF8: true}, strings.Fields(line)...); !strings.Contains(got.stdout, want) {
 			t.Errorf("%q: no %q in\n%s", line, want, got.stdout)
 		}
 	}

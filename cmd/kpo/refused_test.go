@@ -10,6 +10,7 @@ import (
 
 	osc "github.com/outscale/osc-sdk-go/v2"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/test/oapitest"
 )
 
@@ -24,11 +25,11 @@ func newRefusing(t *testing.T) *refusing {
 	t.Helper()
 	r := &refusing{live: newLive(t), secret: "wrong", cache: filepath.Join(t.TempDir(), "kpo")}
 	r.claim("default-7xk2p", r.launch(t, "default-7xk2p"))
-	r.clients.cloud = func(flags cloudFlags) (*account, error) {
+	r.clients.Cloud = func(flags session.CloudFlags) (*session.Account, error) {
 		sdk := osc.NewConfiguration()
 		sdk.Servers = osc.ServerConfigurations{{URL: r.endpoint}}
 		now := func() time.Time { return time.Now().Add(r.late) }
-		return newAccount(sdk, osc.AWSv4{AccessKey: r.region.Fixture().AccessKey, SecretKey: r.secret}, r.cache, now, flags)
+		return session.NewAccount(sdk, osc.AWSv4{AccessKey: r.region.Fixture().AccessKey, SecretKey: r.secret}, r.cache, now, flags)
 	}
 	return r
 }
@@ -118,13 +119,14 @@ func TestWithoutACacheDirectoryTheAnswerIsTheSame(t *testing.T) {
 
 func TestFileOfARefusalThatIsNoneIsIgnored(t *testing.T) {
 	r := newRefusing(t)
-	r.secret = r.region.Fixture().SecretKey
-	key := newRefusedKey(r.cache, r.region.Fixture().AccessKey, r.endpoint, time.Now)
-	if err := os.MkdirAll(r.cache, 0o700); err != nil {
-		t.Fatal(err)
+	r.sent(t, "doctor")
+	files, err := filepath.Glob(filepath.Join(r.cache, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
 	}
+	r.secret = r.region.Fixture().SecretKey
 	for _, content := range []string{"", "{", `{"count":-5,"last":"2126-01-01T00:00:00Z"}`, `{"count":1,"last":"2126-01-01T00:00:00Z"}`} {
-		if err := os.WriteFile(key.path, []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(files[0], []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got, n := r.sent(t, "nodes"); n == 0 || got.code != exitHealthy {

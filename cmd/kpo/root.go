@@ -2,31 +2,54 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/bundle"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/cli"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/console"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/doctor"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/nodes"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/orphans"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/tags"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/timeline"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/types"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/versions"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/version"
 )
 
-const (
-	groupDiagnose = "diagnose"
-	groupInspect  = "inspect"
-	groupSupport  = "support"
-)
+// support is the group of help, too.
+const support = "support"
+
+// group is commands under one title of the help.
+type group struct {
+	id, title string
+	commands  []*cobra.Command
+}
+
+// groups are all commands, in the order of the help.
+func groups(a *session.Session) []group {
+	return []group{
+		{"diagnose", "Diagnose:", []*cobra.Command{doctor.New(a), console.New(a), orphans.New(a)}},
+		{"inspect", "Inspect:", []*cobra.Command{nodes.New(a), tags.New(a), timeline.New(a), types.New(a)}},
+		{support, "Support:", []*cobra.Command{
+			bundle.New(a), doctor.NewExplain(a), versions.New(a), newCompletion(a), newOptions(a),
+		}},
+	}
+}
 
 // newRoot builds the tree of commands. Nothing is opened here: completion parses it at each keystroke.
-func newRoot(a *app, name string) *cobra.Command {
+func newRoot(a *session.Session, name string) *cobra.Command {
 	cobra.EnableCommandSorting = false // doctor comes first
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Find out why a node of Karpenter on Outscale is stuck, and what leaks money",
 		Long:  rootHelp(),
-		Args:  noArgs, SilenceUsage: true, SilenceErrors: true,
+		Args:  cli.NoArgs, SilenceUsage: true, SilenceErrors: true,
 		Version: version.Version,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
-			return usage(errors.Join(checkNamespaces(cmd.Flags(), args), a.checkFlags()))
+			return cli.Usage(errors.Join(cli.CheckNamespaces(cmd.Flags(), args), a.CheckFlags()))
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -34,50 +57,22 @@ func newRoot(a *app, name string) *cobra.Command {
 	if name != "kpo" {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl kpo"}
 	}
-	root.SetIn(a.streams.In)
-	root.SetOut(a.streams.Out)
-	root.SetErr(a.streams.ErrOut)
+	root.SetIn(a.Streams.In)
+	root.SetOut(a.Streams.Out)
+	root.SetErr(a.Streams.ErrOut)
 	root.SetVersionTemplate("kpo {{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
-	flags := root.PersistentFlags()
-	a.kube.AddFlags(flags)
-	refuseNamespaces(flags)
-	flags.StringVar(&a.from, "from", "", "Read a bundle file instead of the live cluster; - is stdin.")
-	flags.StringVar(&a.cloud, "cloud", "auto", "Access to Outscale: auto (OSC_* variables, then ~/.osc/config.json) or off.")
-	flags.StringVar(&a.profile, "osc-profile", "", "Profile of ~/.osc/config.json.")
-	flags.BoolVar(&a.retryRefused, "retry-refused", false, "Send to Outscale although it refused this key a moment ago: four refusals lock the account.")
-	flags.StringVar(&a.clusterName, "cluster-name", "", "Name of the cluster in the VMs' tags, where the controller's Deployment does not say.")
-	flags.StringVar(&a.clusterID, "cluster-id", "", "Cluster ID of the Outscale CCM, where the controller's Deployment does not say.")
-	flags.StringVar(&a.color, "color", "auto", "Colours: auto, always or never.")
-	flags.StringVar(&a.symbols, "symbols", "auto", "Symbols: auto, unicode or ascii.")
-	for flag, values := range choices() {
-		_ = root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
-	}
-	root.AddGroup(
-		&cobra.Group{ID: groupDiagnose, Title: "Diagnose:"}, &cobra.Group{ID: groupInspect, Title: "Inspect:"}, &cobra.Group{ID: groupSupport, Title: "Support:"},
-	)
-	root.AddCommand(
-		newDoctor(a), newConsole(a), newOrphans(a), newNodes(a), newTags(a), newTimeline(a), newTypes(a),
-		newBundle(a), newExplain(a), newVersion(a), newCompletion(a), newOptions(a),
-	)
-	root.SetHelpCommandGroupID(groupSupport)
-	helpWithoutKubectl(root)
-	markUsage(root)
-	return root
-}
-
-// choices are the flags that take one of a few words.
-func choices() map[string][]string {
-	return map[string][]string{
-		"cloud": {"auto", "off"}, "color": {"auto", "always", "never"}, "symbols": {"auto", "unicode", "ascii"},
-	}
-}
-
-func (a *app) checkFlags() error {
-	for flag, given := range map[string]string{"cloud": a.cloud, "color": a.color, "symbols": a.symbols} {
-		if values := choices()[flag]; !slices.Contains(values, given) {
-			return fmt.Errorf("--%s %q: want one of %v", flag, given, values)
+	root.SetFlagErrorFunc(cli.FlagError)
+	a.AddFlags(root)
+	cli.RefuseNamespaces(root.PersistentFlags())
+	for _, group := range groups(a) {
+		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.id
+			root.AddCommand(cmd)
 		}
 	}
-	return nil
+	root.SetHelpCommandGroupID(support)
+	helpWithoutKubectl(root)
+	cli.MarkUsage(root)
+	return root
 }

@@ -14,6 +14,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/console"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/doctor"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/nodes"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/orphans"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/timeline"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/types"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/versions"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose/tags"
 )
 
@@ -40,8 +47,8 @@ func TestDocumentsNameEachFieldForMachines(t *testing.T) {
 	}
 	encoded := map[string][]string{}
 	for kind, value := range map[string]any{
-		"Report": reportJSON{}, "Machine": row{}, "Leftover": leftover{}, "TagDifference": tags.Diff{}, "Timeline": stages{},
-		"InstanceType": typeRow{}, "Console": consoleJSON{}, "Version": versions{},
+		"Report": doctor.JSON{}, "Machine": nodes.Row{}, "Leftover": orphans.Leftover{}, "TagDifference": tags.Diff{}, "Timeline": timeline.Stages{},
+		"InstanceType": types.Row{}, "Console": console.JSON{}, "Version": versions.Versions{},
 	} {
 		encoded[kind] = fieldsOf(reflect.TypeOf(value), "")
 		slices.Sort(encoded[kind])

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
@@ -100,7 +101,7 @@ func plant(t *testing.T, l *live) []string {
 		l.objects = append(l.objects, event)
 	}
 	userData(t, l, p.in("password: %s"))
-	l.clients.kube = func(genericclioptions.RESTClientGetter) (client.Client, error) {
+	l.clients.Kube = func(genericclioptions.RESTClientGetter) (client.Client, error) {
 		phase := func(o client.Object) []string { return []string{string(o.(*corev1.Pod).Status.Phase)} } //nolint:errcheck // it is an index of pods
 		reason := func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} }            //nolint:errcheck // of events
 		return fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(l.objects...).
@@ -206,7 +207,7 @@ func TestTextOfOthersNeverTakesOverTheTerminal(t *testing.T) {
 		if !slices.Contains(args, "--from") {
 			args = append(args, "--from", path)
 		}
-		got := kpo(t, environment{utf8: true}, args...)
+		got := kpo(t, session.Environment{UTF8: true}, args...)
 		seen = seen || strings.Contains(got.stdout, "HACK")
 		if bad := strings.IndexFunc(got.stdout+got.stderr, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 }); bad >= 0 {
 			t.Errorf("%s prints a control: %q", line, (got.stdout + got.stderr)[max(0, bad-60):min(len(got.stdout+got.stderr), bad+20)])

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -94,7 +95,7 @@ func TestNoScreenTakesWhatWasNotReadForNone(t *testing.T) {
 			commands = fed(source)
 		}
 		for _, line := range commands {
-			got := kpo(t, environment{utf8: true}, append(strings.Fields(line), "--from", path)...)
+			got := kpo(t, session.Environment{UTF8: true}, append(strings.Fields(line), "--from", path)...)
 			all := got.stdout + got.stderr
 			if got.code != exitTrouble || zero.MatchString(got.stdout) || tick.MatchString(got.stdout) || !strings.Contains(all, "forbidden") {
 				t.Errorf("without %s, %s: exit %d\n%s", source, line, got.code, all)
@@ -114,7 +115,7 @@ func TestNothingComparedIsNeitherZeroNorRight(t *testing.T) {
 		"no cluster ID": {func(s *snapshot.Snapshot) { s.Cluster.ID = "" }, exitTrouble, "the controller's cluster ID is not known, use --cluster-id"},
 	} {
 		path := stored(t, c.change)
-		got := kpo(t, environment{utf8: true}, "tags", "--from", path)
+		got := kpo(t, session.Environment{UTF8: true}, "tags", "--from", path)
 		green := name != "no cluster ID" && strings.Contains(got.stdout, "√")
 		if got.code != c.code || !strings.Contains(got.stdout, c.says) || green || strings.Contains(got.stdout, "0 VMs") {
 			t.Errorf("%s: exit %d, want %d and %q\n%s%s", name, got.code, c.code, c.says, got.stdout, got.stderr)
@@ -124,7 +125,7 @@ func TestNothingComparedIsNeitherZeroNorRight(t *testing.T) {
 
 func TestTargetThatIsFineNamesWhatIsWrongElsewhere(t *testing.T) {
 	path := stored(t, stopFirst)
-	got := kpo(t, environment{utf8: true}, "doctor", "default-9qqzz", "--from", path)
+	got := kpo(t, session.Environment{UTF8: true}, "doctor", "default-9qqzz", "--from", path)
 	const want = "what you named is fine; elsewhere in the cluster: 1 finding (kubectl kpo doctor): default-7xk2p"
 	if got.code != exitHealthy || !strings.Contains(got.stdout, want) || strings.Contains(got.stdout, "nothing to do") {
 		t.Errorf("exit %d, want %q\n%s", got.code, want, got.stdout)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 )
 
@@ -35,7 +36,7 @@ func TestTagsOfYoungVMsAreNotCalledRight(t *testing.T) {
 		if err := gather.Save(s, file); err != nil {
 			t.Fatal(err)
 		}
-		got := kpo(t, environment{utf8: true}, "tags", "--from", file)
+		got := kpo(t, session.Environment{UTF8: true}, "tags", "--from", file)
 		if got.code != young.code || !strings.Contains(got.stdout, young.says) || strings.Contains(got.stdout, "correct") {
 			t.Errorf("exit %d, want %d and %q:\n%s", got.code, young.code, young.says, got.stdout)
 		}

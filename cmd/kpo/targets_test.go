@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -25,19 +26,19 @@ func TestATargetMayHaveEveryFormThatIsPrinted(t *testing.T) {
 		node, "node/" + node, "no/" + node, id, "vm/" + id, s.NodeClaims[0].Status.ProviderID, "leftover.kpo/" + id,
 	} {
 		for _, command := range []string{"doctor", "nodes", "timeline", "tags"} {
-			got := kpo(t, environment{}, command, target, "--from", healthy)
+			got := kpo(t, session.Environment{}, command, target, "--from", healthy)
 			if got.code != exitHealthy || command == "nodes" && strings.Count(got.stdout, "\n") != 4 {
 				t.Errorf("%s %s: exit %d\n%s%s", command, target, got.code, got.stdout, got.stderr)
 			}
 		}
 	}
 	for _, target := range []string{"nodepool/default", "nodepool.karpenter.sh/default", "outscalenodeclass.karpenter.outscale.com/default", "oscnc/default"} {
-		if got := kpo(t, environment{}, "doctor", target, "--from", healthy); got.code != exitHealthy {
+		if got := kpo(t, session.Environment{}, "doctor", target, "--from", healthy); got.code != exitHealthy {
 			t.Errorf("doctor %s: exit %d\n%s%s", target, got.code, got.stdout, got.stderr)
 		}
 	}
 	for _, target := range []string{"nodeclaim/nosuch", "nodepool/nosuch", "pod/nosuch", "shop/nosuch"} {
-		if got := kpo(t, environment{}, "doctor", target, "--from", healthy); got.code != exitUsage {
+		if got := kpo(t, session.Environment{}, "doctor", target, "--from", healthy); got.code != exitUsage {
 			t.Errorf("doctor %s: exit %d\n%s%s", target, got.code, got.stdout, got.stderr)
 		}
 	}
@@ -55,7 +56,7 @@ func TestATerminatedVMIsStillATarget(t *testing.T) {
 		})
 	})
 	for _, target := range []string{"i-0badc0de", "nodeclaim/default-gone1", "aws:///eu-west-2a/i-0badc0de"} {
-		got := kpo(t, environment{}, "doctor", target, "--from", path)
+		got := kpo(t, session.Environment{}, "doctor", target, "--from", path)
 		for _, want := range []string{"the VM is terminated (Client.UserInitiatedShutdown)", "3m ago", "Drifted"} {
 			if got.code != exitHealthy || !strings.Contains(got.stdout, want) || strings.Contains(got.stdout, "nothing to do") {
 				t.Errorf("%s: exit %d, no %q\n%s%s", target, got.code, want, got.stdout, got.stderr)

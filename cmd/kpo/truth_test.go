@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/gather"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
@@ -44,7 +45,7 @@ func TestConsoleOfAVMThatDoesNotRunIsNotFine(t *testing.T) {
 			s.Consoles = map[string]string{id: "[    1.000000] [talos] [initramfs] booting Talos v1.13.0\n"}
 			s.VMs[0].State = state
 		})
-		got := kpo(t, environment{}, "console", id, "--from", path)
+		got := kpo(t, session.Environment{}, "console", id, "--from", path)
 		if got.code != want || !strings.Contains(got.stdout, "the VM is "+state) || strings.Contains(got.stdout, good) != (want == exitHealthy) {
 			t.Errorf("%s: exit %d, want %d\n%s%s", state, got.code, want, got.stdout, got.stderr)
 		}
@@ -68,7 +69,7 @@ func TestConsoleReadsTheStateOfTheVM(t *testing.T) {
 func TestDoctorOfATargetShowsThatTheControllerIsDown(t *testing.T) {
 	path := changed(t, func(s *snapshot.Snapshot) { s.Cluster.Controller.Available = 0 })
 	for target, want := range map[string]int{"default-7xk2p": exitFindings, "default": exitFindings, "nobody": exitUsage} {
-		got := kpo(t, environment{}, "doctor", target, "--from", path)
+		got := kpo(t, session.Environment{}, "doctor", target, "--from", path)
 		if got.code != want || strings.Contains(got.stdout, "KPO603") != (want == exitFindings) {
 			t.Errorf("doctor %s: exit %d, want %d\n%s%s", target, got.code, want, got.stdout, got.stderr)
 		}
@@ -81,7 +82,7 @@ func TestWhatCouldNotBeReadIsNeverZeroVMs(t *testing.T) {
 			s.Sources[source] = snapshot.SourceStatus{State: snapshot.StateFailed, Reason: "forbidden"}
 			s.Cluster.Name, s.Cluster.UID, s.NodeClaims = "", "", nil
 		})
-		if got := kpo(t, environment{}, "doctor", "--from", path); got.code == exitHealthy || !strings.Contains(got.stdout, "? VMs") {
+		if got := kpo(t, session.Environment{}, "doctor", "--from", path); got.code == exitHealthy || !strings.Contains(got.stdout, "? VMs") {
 			t.Errorf("without %s: exit %d\n%s", source, got.code, got.stdout)
 		}
 	}
@@ -100,7 +101,7 @@ func TestMachinesThatStartAreOnTheScreen(t *testing.T) {
 		s.Nodes = nil
 	})
 	for _, format := range []string{"text", "short"} {
-		got := kpo(t, environment{}, "doctor", "-o", format, "--from", path)
+		got := kpo(t, session.Environment{}, "doctor", "-o", format, "--from", path)
 		if got.code != exitHealthy || !strings.Contains(got.stdout, "- 2 machines are starting (12s): default-") || strings.Contains(got.stdout, "nothing to do") {
 			t.Errorf("%s: exit %d\n%s%s", format, got.code, got.stdout, got.stderr)
 		}

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
 )
 
@@ -37,27 +38,14 @@ func forbidden(user string, sources ...snapshot.Source) func(*snapshot.Snapshot)
 func TestWhatRBACForbidsIsOneLineAndOneCommand(t *testing.T) {
 	path := changed(t, forbidden("jane", snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourcePods, snapshot.SourceEvents, snapshot.SourceBudgets))
 	const command = "kubectl create clusterrolebinding kpo-viewer-jane --clusterrole kpo-viewer --user jane"
-	got := kpo(t, environment{}, "doctor", "--from", path)
+	got := kpo(t, session.Environment{}, "doctor", "--from", path)
 	if got.code != exitTrouble || strings.Count(got.stdout, "not checked  ") != 1 || !strings.Contains(got.stdout, "NodeClaims") || strings.Count(got.stderr, command) != 1 {
 		t.Errorf("exit %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	for _, line := range []string{"nodes", "tags", "orphans", "timeline"} {
-		got := kpo(t, environment{}, line, "--from", path)
+		got := kpo(t, session.Environment{}, line, "--from", path)
 		if got.code != exitTrouble || strings.Count(got.stderr, "\n") != 2 || !strings.Contains(got.stderr, command) {
 			t.Errorf("%s: exit %d\n%s%s", line, got.code, got.stdout, got.stderr)
-		}
-	}
-}
-
-func TestWhoeverIsRefusedIsNamedAsTheShellTakesIt(t *testing.T) {
-	for user, want := range map[string]string{
-		"jane@example.com":                    " kpo-viewer-jane-example-com --clusterrole kpo-viewer --user jane@example.com",
-		"system:serviceaccount:tools:on-call": "--serviceaccount tools:on-call",
-		"x; rm -rf ~":                         "--user 'x; rm -rf ~'",
-		"O'Hara":                              `--user 'O'\''Hara'`,
-	} {
-		if got := bindViewer(user); !strings.Contains(got, want) {
-			t.Errorf("%q: %s", user, got)
 		}
 	}
 }
@@ -78,7 +66,7 @@ func TestEachCauseHasItsOwnRemedy(t *testing.T) {
 		"no kinds":     {fails(snapshot.SourceNodeClasses, snapshot.SourceStatus{State: failed, Cause: snapshot.CauseNotInstalled, Reason: "no matches"}), "types", "install Karpenter"},
 		"no name":      {fails(snapshot.SourceClusterNames, snapshot.SourceStatus{State: failed, Reason: "no Deployment"}), "orphans", "pass --cluster-name NAME"},
 	} {
-		got := kpo(t, environment{}, c.line, "--from", changed(t, c.change))
+		got := kpo(t, session.Environment{}, c.line, "--from", changed(t, c.change))
 		if got.code != exitTrouble || !strings.Contains(got.stderr, c.want) {
 			t.Errorf("%s: exit %d, no %q in %s", name, got.code, c.want, got.stderr)
 		}
@@ -109,7 +97,7 @@ func TestAMissingProfileIsAnsweredWithThoseThatExist(t *testing.T) {
 
 func TestAKubeconfigThatIsNotThereIsNamed(t *testing.T) {
 	c := realClients()
-	c.cloud = func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }
+	c.Cloud = func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") }
 	config := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(config, []byte("apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: \"https://127.0.0.1:1\"}}]\ncontexts: [{name: prod, context: {cluster: c}}]\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,28 +107,28 @@ func TestAKubeconfigThatIsNotThereIsNamed(t *testing.T) {
 		"doctor --kubeconfig " + config + " --context prdo":  "did you mean --context prod?",
 		"doctor --kubeconfig " + config + " --context other": "pass --context with one of: prod",
 	} {
-		if got := runWith(t, environment{}, c, "", strings.Fields(line)...); got.code != exitTrouble || !strings.Contains(got.stderr, want) {
+		if got := runWith(t, session.Environment{}, c, "", strings.Fields(line)...); got.code != exitTrouble || !strings.Contains(got.stderr, want) {
 			t.Errorf("%q: exit %d, no %q in %s", line, got.code, want, got.stderr)
 		}
 	}
 }
 
 func TestVersionSaysItsOwnAlsoWithoutACluster(t *testing.T) {
-	c := clients{
-		kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
+	c := session.Clients{
+		Kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
 			return nil, errors.New("no cluster here")
 		},
-		cloud: func(cloudFlags) (*account, error) { return nil, errors.New("no Outscale credentials") }, now: time.Now,
+		Cloud: func(session.CloudFlags) (*session.Account, error) { return nil, errors.New("no Outscale credentials") }, Now: time.Now,
 	}
-	if got := runWith(t, environment{}, c, "", "version"); got.code != exitTrouble || !strings.HasPrefix(got.stdout, "kpo         v") || !strings.Contains(got.stderr, "no cluster here") {
+	if got := runWith(t, session.Environment{}, c, "", "version"); got.code != exitTrouble || !strings.HasPrefix(got.stdout, "kpo         v") || !strings.Contains(got.stderr, "no cluster here") {
 		t.Errorf("%+v", got)
 	}
 }
 
 // refusing is a cluster that answers lists of some kinds with an error.
 func (l *live) refusing(fails func(client.ObjectList) error) {
-	open := l.clients.kube
-	l.clients.kube = func(flags genericclioptions.RESTClientGetter) (client.Client, error) {
+	open := l.clients.Kube
+	l.clients.Kube = func(flags genericclioptions.RESTClientGetter) (client.Client, error) {
 		kube, err := open(flags)
 		if err != nil {
 			return nil, err
@@ -195,11 +183,11 @@ func TestAClusterWithoutKarpenterIsNamed(t *testing.T) {
 func TestAnOutscaleThatIsAwayIsNoMatterOfKeys(t *testing.T) {
 	l := newLive(t)
 	v := l.launch(t, "default-7xk2p")
-	l.clients.cloud = func(flags cloudFlags) (*account, error) {
+	l.clients.Cloud = func(flags session.CloudFlags) (*session.Account, error) {
 		sdk := osc.NewConfiguration()
 		sdk.Servers = osc.ServerConfigurations{{URL: "https://" + strings.TrimPrefix(l.endpoint, "http://")}} // no TLS is spoken there
 		fixture := l.region.Fixture()
-		return newAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
+		return session.NewAccount(sdk, osc.AWSv4{AccessKey: fixture.AccessKey, SecretKey: fixture.SecretKey}, "", time.Now, flags)
 	}
 	for _, args := range [][]string{{"console", v.ID}, {"orphans"}} {
 		if got := l.kpo(t, "", args...); got.code != exitTrouble || !strings.Contains(got.stderr, "check OSC_REGION and OSC_ENDPOINT_API") || strings.Contains(got.stderr, "set OSC_ACCESS_KEY") {

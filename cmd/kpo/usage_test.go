@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/session"
 )
 
 func TestATypoIsAnsweredWithWhatWasMeant(t *testing.T) {
@@ -29,7 +31,7 @@ func TestATypoIsAnsweredWithWhatWasMeant(t *testing.T) {
 		"version now":                    "takes no argument",
 		"zzzzzzzz":                       "kubectl kpo --help lists the commands",
 	} {
-		got := kpo(t, environment{}, strings.Fields(line)...)
+		got := kpo(t, session.Environment{}, strings.Fields(line)...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, want) {
 			t.Errorf("%q: exit %d, no %q in %s", line, got.code, want, got.stderr)
 		}
@@ -43,17 +45,17 @@ func TestNothingIsReadForACommandLineThatIsWrong(t *testing.T) {
 		"orphans --dry-run=server", "orphans --yes", "orphans --delete --dry-run=maybe", "types --all --nodepool default",
 	} {
 		asked := false
-		c := clients{
-			kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
+		c := session.Clients{
+			Kube: func(genericclioptions.RESTClientGetter) (client.Client, error) {
 				asked = true
 				return nil, errors.New("no cluster here")
 			},
-			cloud: func(cloudFlags) (*account, error) {
+			Cloud: func(session.CloudFlags) (*session.Account, error) {
 				asked = true
 				return nil, errors.New("no Outscale credentials")
 			},
 		}
-		if got := runWith(t, environment{}, c, "", strings.Fields(line)...); got.code != exitUsage || asked {
+		if got := runWith(t, session.Environment{}, c, "", strings.Fields(line)...); got.code != exitUsage || asked {
 			t.Errorf("%q: exit %d, asked %v: %s", line, got.code, asked, got.stderr)
 		}
 	}
@@ -61,39 +63,29 @@ func TestNothingIsReadForACommandLineThatIsWrong(t *testing.T) {
 
 func TestHelpIsNotBuriedUnderKubectlsFlags(t *testing.T) {
 	for _, line := range []string{"--help", "doctor --help", "help nodes"} {
-		got := kpo(t, environment{}, strings.Fields(line)...)
+		got := kpo(t, session.Environment{}, strings.Fields(line)...)
 		for _, flag := range []string{"--as-uid", "--certificate-authority", "--tls-server-name"} {
 			if got.code != exitHealthy || strings.Contains(got.stdout, flag) || !strings.Contains(got.stdout, "kubectl kpo options") {
 				t.Errorf("%q: exit %d, %s:\n%s", line, got.code, flag, got.stdout)
 			}
 		}
 	}
-	if got := kpo(t, environment{}, "options"); !strings.Contains(got.stdout, "--as-uid") || !strings.Contains(got.stdout, "--kubeconfig") {
+	if got := kpo(t, session.Environment{}, "options"); !strings.Contains(got.stdout, "--as-uid") || !strings.Contains(got.stdout, "--kubeconfig") {
 		t.Errorf("%+v", got)
 	}
-	help := kpo(t, environment{}, "--help").stdout
+	help := kpo(t, session.Environment{}, "--help").stdout
 	_, commands, _ := strings.Cut(help, "Diagnose:\n")
 	if !strings.HasPrefix(strings.TrimSpace(commands), "doctor ") || !strings.Contains(help, " 64  the command line is wrong") {
 		t.Errorf("%s", help)
 	}
-	if got := kpo(t, environment{}, "--version"); got.code != exitHealthy || !strings.HasPrefix(got.stdout, "kpo v") {
+	if got := kpo(t, session.Environment{}, "--version"); got.code != exitHealthy || !strings.HasPrefix(got.stdout, "kpo v") {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestExplainListsByID(t *testing.T) {
-	lines := strings.Split(strings.TrimSpace(kpo(t, environment{}, "explain").stdout), "\n")
+	lines := strings.Split(strings.TrimSpace(kpo(t, session.Environment{}, "explain").stdout), "\n")
 	if len(lines) < 40 || !slices.IsSorted(lines) {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
-	}
-}
-
-func TestDistanceCountsASwapOnce(t *testing.T) {
-	for pair, want := range map[[2]string]int{
-		{"doctor", "doctor"}: 0, {"docotr", "doctor"}: 1, {"docter", "doctor"}: 1, {"dctor", "doctor"}: 1, {"", "abc"}: 3, {"été", "ete"}: 2,
-	} {
-		if got := editDistance(pair[0], pair[1]); got != want {
-			t.Errorf("%q: %d, want %d", pair, got, want)
-		}
 	}
 }

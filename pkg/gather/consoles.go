@@ -24,7 +24,7 @@ const (
 // readConsoles reads the consoles of the first VMs, and masks their secrets at once. Each has an age of its own; that of
 // the source is the oldest.
 func (g *gathering) readConsoles(ctx context.Context, ids []string) {
-	if slices.Contains(g.Without, snapshot.SourceConsoles) {
+	if !g.reads(snapshot.SourceConsoles) {
 		g.note(snapshot.SourceConsoles, 0, errNotNeeded)
 		return
 	}

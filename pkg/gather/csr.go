@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"slices"
 	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -19,12 +18,8 @@ import (
 // csrsAtMost bounds what is read: each request carries a key and a certificate, and any kubelet may make many.
 const csrsAtMost = 4000
 
-// readCSRs reads the requests of kubelets. More than the bound is a failure: the one that is missing may be the one. A
-// command that has no use for pods judges nothing, and has none for these.
+// readCSRs reads the requests of kubelets. More than the bound is a failure: the one that is missing may be the one.
 func (g *gathering) readCSRs(ctx context.Context) (int, error) {
-	if slices.Contains(g.Without, snapshot.SourcePods) {
-		return 0, Skipped("not needed by this command")
-	}
 	into, next, read := &certificatesv1.CertificateSigningRequestList{}, "", 0
 	for {
 		if err := g.Kube.List(ctx, into, client.Limit(kubePage), client.Continue(next)); err != nil {

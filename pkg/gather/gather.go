@@ -39,10 +39,9 @@ type Inputs struct {
 	Now                    func() time.Time
 	// Progress hears which source is being read.
 	Progress func(snapshot.Source)
-	// Usage asks for what the pods of all Nodes request.
-	Usage bool
-	// Without names sources that the caller has no use for.
-	Without []snapshot.Source
+	// Reads are the sources that the caller has a use for; none is all but SourceUsage. What says who the cluster is, its
+	// UID, the controller and the CCM, is always read.
+	Reads []snapshot.Source
 }
 
 // Skipped is the NoCloud of a user who asked for no access to Outscale.
@@ -65,9 +64,21 @@ type gathering struct {
 	prices *pricing.Provider // nil where they were not read
 }
 
+// reads reports whether the caller has a use for a source.
+func (g *gathering) reads(source snapshot.Source) bool {
+	switch source {
+	case snapshot.SourceClusterUID, snapshot.SourceController, snapshot.SourceCCM:
+		return true
+	case snapshot.SourceUsage:
+		return slices.Contains(g.Reads, source)
+	default:
+		return len(g.Reads) == 0 || slices.Contains(g.Reads, source)
+	}
+}
+
 // read reads one source and notes how that ended.
 func (g *gathering) read(ctx context.Context, source snapshot.Source, do func(context.Context) (int, error)) {
-	if slices.Contains(g.Without, source) {
+	if !g.reads(source) {
 		g.note(source, 0, errNotNeeded)
 		return
 	}

@@ -2,7 +2,6 @@ package gather
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -88,7 +87,7 @@ func (a *answer[T]) serves(source snapshot.Source, now time.Time) bool {
 
 // ask reads a source, unless its last answer serves, and notes how that ended. Where it failed, there is no value.
 func ask[T any](ctx context.Context, g *gathering, source snapshot.Source, last *answer[T], do func(context.Context) (T, int, error)) T {
-	if slices.Contains(g.Without, source) {
+	if !g.reads(source) {
 		g.note(source, 0, errNotNeeded)
 		return last.value
 	}

@@ -26,7 +26,11 @@ type passes struct {
 func newPasses(t *testing.T, objects ...client.Object) *passes {
 	t.Helper()
 	p := &passes{world: newWorld(t), kube: kube(append(objects, kubeSystem(), controller())...).Build(), now: time.Now()}
-	p.again = gather.New(gather.Inputs{Kube: p.kube, Cloud: p.api, Usage: true, Now: func() time.Time { return p.now }})
+	reads := []snapshot.Source{
+		snapshot.SourceVMs, snapshot.SourceConsoles, snapshot.SourceQuotas, snapshot.SourcePrices, snapshot.SourceUsage,
+		snapshot.SourceNodeClaims, snapshot.SourceNodes, snapshot.SourceNodeClasses,
+	}
+	p.again = gather.New(gather.Inputs{Kube: p.kube, Cloud: p.api, Reads: reads, Now: func() time.Time { return p.now }})
 	return p
 }
 

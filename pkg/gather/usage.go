@@ -12,7 +12,7 @@ import (
 
 // readUsage adds up page by page: nothing of the pods is kept.
 func (g *gathering) readUsage(ctx context.Context) {
-	if !g.Usage {
+	if !g.reads(snapshot.SourceUsage) {
 		return
 	}
 	read := func(ctx context.Context) (map[string]snapshot.Usage, int, error) {

@@ -44,7 +44,7 @@ func TestUsageAddsUpWhatRunsAndKeepsNoPod(t *testing.T) {
 	if s := gather.New(in).Read(t.Context()); s.Usage != nil || s.Why(snapshot.SourceUsage) == "" {
 		t.Errorf("read without being asked: %v", s.Usage)
 	}
-	in.Usage = true
+	in.Reads = []snapshot.Source{snapshot.SourceUsage}
 	s := gather.New(in).Read(t.Context())
 	want := map[string]snapshot.Usage{"n1": {Pods: 2, MilliCPU: 1500, Memory: 1536 << 20}, "n2": {Pods: 1, MilliCPU: 250, Memory: 1 << 30}}
 	if diff := cmp.Diff(want, s.Usage); diff != "" || s.Why(snapshot.SourceUsage) != "" {
@@ -83,7 +83,7 @@ func TestPartOfTheUsageIsNone(t *testing.T) {
 			return err
 		},
 	}).Build()
-	s := gather.New(gather.Inputs{Kube: failing, NoCloud: gather.Skipped("off"), Now: time.Now, Usage: true}).Read(t.Context())
+	s := gather.New(gather.Inputs{Kube: failing, NoCloud: gather.Skipped("off"), Now: time.Now, Reads: []snapshot.Source{snapshot.SourceUsage}}).Read(t.Context())
 	if s.Usage != nil || s.Sources[snapshot.SourceUsage].State != snapshot.StateFailed {
 		t.Errorf("usage %v, source %+v", s.Usage, s.Sources[snapshot.SourceUsage])
 	}

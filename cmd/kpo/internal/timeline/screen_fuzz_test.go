@@ -1,0 +1,18 @@
+package timeline
+
+import (
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/hostile"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/cmd/kpo/internal/output"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/snapshot"
+)
+
+func FuzzScreen(f *testing.F) {
+	hostile.Fuzz(f, "timeline", true, func(s hostile.Screen) error {
+		c := &command{Session: s.Session, out: output.AddTable(s.Session, &cobra.Command{}, nil)}
+		return c.print(s.Snapshot, []snapshot.Machine{s.Machine})
+	})
+}
