@@ -1,4 +1,4 @@
-// Package group says what could not be read, why, and what most likely helps.
+// Package unread says what could not be read, why, and what most likely helps.
 package unread
 
 import (
