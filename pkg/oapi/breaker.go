@@ -15,8 +15,10 @@ import (
 // one call only, and the next other call shows which of the two it is. Of credentials that have not worked yet, ReadVms
 // shows it: without that call the controller can do nothing, so that no policy lacks it.
 type breaker struct {
-	now   func() time.Time
-	probe chan struct{} // holds one token: the right to try unproven credentials
+	now func() time.Time
+	// witness is the call that goes out after the first refusal of another one, whatever is paused.
+	witness string
+	probe   chan struct{} // holds one token: the right to try unproven credentials
 
 	mu       sync.Mutex
 	proven   bool
@@ -70,8 +72,11 @@ func (e *pausedError) Summary() string {
 
 func (e *pausedError) Unwrap() []error { return []error{errNotSent, e.cause} }
 
-func newBreaker(now func() time.Time) *breaker {
-	return &breaker{now: now, probe: make(chan struct{}, 1), calls: map[string]pause{}, note: func(Refusals) {}}
+func newBreaker(options Options) *breaker {
+	return &breaker{
+		now: options.Now, witness: options.Witness,
+		probe: make(chan struct{}, 1), calls: map[string]pause{}, note: func(Refusals) {},
+	}
 }
 
 // enter waits for the right to send a call, and turn for its share of the rate limit: the one that a call had when it came
@@ -121,7 +126,7 @@ func (b *breaker) state(call string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, p := range []pause{b.all, b.calls[call]} {
-		if call == witness && b.refusals == 1 && b.calls[call].cause == nil {
+		if call == b.witness && b.refusals == 1 && b.calls[call].cause == nil {
 			break // it has not been refused: it proves the credentials, or is the second refusal of four
 		}
 		if left := p.until.Sub(b.now()); left > 0 {
@@ -143,9 +148,6 @@ func (b *breaker) paused() float64 {
 
 // maxRefusals is how many refusals in a row may say that a policy lacks a call. The account is locked at the fourth.
 const maxRefusals = 2
-
-// witness is the call that goes out after the first refusal of another one, whatever is paused.
-const witness = "ReadVms"
 
 // attempt is a call that was sent.
 type attempt struct {

@@ -29,6 +29,9 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the clock of the pauses after refused credentials.
 	Now func() time.Time
+	// Witness is a call that every policy allows. It goes out after the first refusal of another one, and shows whether the
+	// policy lacks that call or the credentials are wrong. Without one, the first refusal pauses everything.
+	Witness string
 	// DryRun keeps back every call that is not a read, with a PlanError.
 	DryRun bool
 	// Refused is what earlier processes learned of the credentials. OnRefused hears what this one learns: the zero value
@@ -41,7 +44,7 @@ type Options struct {
 func DefaultOptions(userAgent string) Options {
 	return Options{
 		UserAgent: userAgent, RateLimit: 5, Retries: 5,
-		RetryWait: time.Second, MaxRetryWait: 30 * time.Second, Timeout: 30 * time.Second, Now: time.Now,
+		RetryWait: time.Second, MaxRetryWait: 30 * time.Second, Timeout: 30 * time.Second, Now: time.Now, Witness: "ReadVms",
 	}
 }
 
@@ -64,7 +67,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 	case options.RateLimit <= 0:
 		return nil, fmt.Errorf("OAPI rate limit %v: want more than 0 calls per second", options.RateLimit)
 	}
-	b := newBreaker(options.Now)
+	b := newBreaker(options)
 	m, err := newMetrics(registerer, b)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func New(sdk *osc.Configuration, credentials osc.AWSv4, options Options, registe
 // unsigned returns the client for calls that need no credentials, and that bad ones therefore cannot keep back.
 func (c *Client) unsigned() *Client {
 	public := *c
-	public.credentials, public.breaker = nil, newBreaker(c.breaker.now)
+	public.credentials, public.breaker = nil, newBreaker(Options{Now: c.breaker.now})
 	return &public
 }
 

@@ -19,6 +19,5 @@ var larger = map[string]string{ //nolint:gochecknoglobals // a table
 	"pkg/snapshot":      "to be split",
 	"pkg/oapi":          "to be split",
 	"pkg/vm":            "to be split",
-	"cmd/kpo":           "to be split by command",
 	"test/sandbox":      "one subject, a whole cluster on this machine",
 }

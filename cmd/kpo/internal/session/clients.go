@@ -129,7 +129,8 @@ func NewAccount(sdk *osc.Configuration, keys osc.AWSv4, cache string, now func()
 	out := &Account{Access: snapshot.Access{Region: regionOf(sdk.Servers[0], endpoint), Key: keySuffix(keys.AccessKey)}}
 	refused := newRefusedKey(cache, keys.AccessKey, endpoint, now)
 	options := oapi.DefaultOptions(userAgent())
-	options.Retries = 2 // somebody is waiting
+	options.Retries = 2  // a person is waiting
+	options.Witness = "" // who reads that the key is refused needs no proof, and the next kpo starts nearer to the lock
 	options.Refused, options.OnRefused = refused.load(), refused.store
 	if err := refused.paused(options.Refused); err != nil && !flags.RetryRefused {
 		return out, err
