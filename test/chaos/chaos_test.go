@@ -50,7 +50,7 @@ func TestChaos(t *testing.T) {
 }
 
 // tail keeps a failed run of many seeds readable.
-func tail(story string, all bool) string {
+func tail(story string, all bool) string { //nolint:revive // one seed is told whole
 	const most = 120
 	lines := strings.Split(story, "\n")
 	if all || len(lines) <= most {

@@ -64,11 +64,14 @@ func processFaults() []fault {
 }
 
 // jump changes the clock of the host that the controller runs on.
-func jump(sign time.Duration) func(w *world) (func(), bool) {
+func jump(sign int) func(w *world) (func(), bool) {
 	return func(w *world) (func(), bool) {
 		d := w.between(10*time.Second, 10*time.Minute)
 		w.set(func() { w.skewed = max(w.skewed, d) })
-		w.skew = sign * d
+		w.skew = d
+		if sign < 0 {
+			w.skew = -d
+		}
 		w.leader.clock.jump(w.skew)
 		return func() {
 			w.skew = 0

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
@@ -454,4 +455,21 @@ func messages(claim *karpv1.NodeClaim) string {
 		}
 	}
 	return strings.Join(out, ", ")
+}
+
+// adoptions is a log that counts the VMs that were adopted: no event says so.
+type adoptions struct{ judge *judge }
+
+func (a adoptions) Init(logr.RuntimeInfo)          {}
+func (a adoptions) Enabled(level int) bool         { return level == 0 }
+func (a adoptions) Error(error, string, ...any)    {}
+func (a adoptions) WithValues(...any) logr.LogSink { return a }
+func (a adoptions) WithName(string) logr.LogSink   { return a }
+func (a adoptions) Info(_ int, message string, _ ...any) {
+	if message != "adopted the VM of an earlier attempt" {
+		return
+	}
+	a.judge.mu.Lock()
+	defer a.judge.mu.Unlock()
+	a.judge.figures.adoptions++
 }

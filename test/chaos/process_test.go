@@ -7,12 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	osc "github.com/outscale/osc-sdk-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 	"sigs.k8s.io/karpenter/pkg/controllers/node/termination"
 	"sigs.k8s.io/karpenter/pkg/controllers/node/termination/terminator"
@@ -102,6 +104,7 @@ func (w *world) start(secretKey string) *process {
 	}
 	p.ctx, p.cancel = context.WithCancel(coreoptions.ToContext(w.ctx, &coreoptions.Options{IgnoreDRARequests: true}))
 	p.clock.jump(w.skew)
+	p.ctx = log.IntoContext(p.ctx, logr.New(adoptions{w.judge}))
 	p.kube = &kubeClient{w.store, p.guard}
 	p.wire(secretKey)
 	w.set(func() { w.running = append(w.running, p) })
@@ -202,7 +205,7 @@ func (p *process) lead() {
 }
 
 // hear is what the watches of the controllers make of a change.
-func (p *process) hear(object client.Object, gone bool) {
+func (p *process) hear(object client.Object, gone bool) { //nolint:revive // what has happened
 	name := object.GetName()
 	switch o := object.(type) {
 	case *karpv1.NodeClaim:

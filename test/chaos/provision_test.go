@@ -61,7 +61,7 @@ func (w *world) scaleUp(p *process, n int) {
 	if !w.class().StatusConditions().Root().IsTrue() {
 		return // nor is the NodePool: core leaves it alone
 	}
-	types, err := p.provider.GetInstanceTypes(p.ctx, pool)
+	all, err := p.provider.GetInstanceTypes(p.ctx, pool)
 	if err != nil {
 		w.say("no instance types: %v", err)
 		return
@@ -74,7 +74,7 @@ func (w *world) scaleUp(p *process, n int) {
 		w.mu.Lock()
 		zone := zones[w.dice.IntN(2*len(zones))%len(zones)]
 		w.mu.Unlock()
-		names := onOffer(types, zone)
+		names := onOffer(all, zone)
 		if len(names) == 0 {
 			continue // the pod stays pending
 		}
@@ -83,9 +83,9 @@ func (w *world) scaleUp(p *process, n int) {
 }
 
 // onOffer are the types that a scheduler could choose for a zone.
-func onOffer(types []*karp.InstanceType, zone string) []string {
+func onOffer(all []*karp.InstanceType, zone string) []string {
 	var out []string
-	for _, t := range types {
+	for _, t := range all {
 		if slices.ContainsFunc(t.Offerings, func(o *karp.Offering) bool { return o.Available && (zone == "" || o.Zone() == zone) }) {
 			out = append(out, t.Name)
 		}

@@ -22,7 +22,7 @@ func newTotal() *total {
 	return &total{figures: figures{faults: map[string]int{}, events: map[string]int{}}}
 }
 
-func (s *total) add(f figures, failed bool) {
+func (s *total) add(f figures, failed bool) { //nolint:revive // what has happened
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seeds++
@@ -37,6 +37,8 @@ func (s *total) add(f figures, failed bool) {
 	}
 	s.calls += f.calls
 	s.launches += f.launches
+	s.adoptions += f.adoptions
+	s.leaks += f.leaks
 	s.claims += f.claims
 	s.duplicates += f.duplicates
 	s.deletions += f.deletions
@@ -68,10 +70,10 @@ func (s *total) print(t *testing.T) {
 	t.Logf(`%d seeds, %d failed
 faults %d of %d kinds:
 %sNodeClaims with a VM %d, VMs launched %d (%d more than one for each NodeClaim), calls %d
-reboots %d, repairs by replacement %d, DeleteVms %d
-wrong deletions %d
+adoptions %d, reboots %d, repairs by replacement %d, DeleteVms %d
+leaks %d, wrong deletions %d
 time to recover: p50 %s, p95 %s, max %s
 events:
-%s`, s.seeds, s.failed, struck, len(faults()), kinds.String(), s.claims, s.launches, s.duplicates, s.calls, s.reboots, s.repairs,
-		s.deletions, s.wrongOnes, at(0.5), at(0.95), at(1), said.String())
+%s`, s.seeds, s.failed, struck, len(faults()), kinds.String(), s.claims, s.launches, s.duplicates, s.calls, s.adoptions, s.reboots, s.repairs,
+		s.deletions, s.leaks, s.wrongOnes, at(0.5), at(0.95), at(1), said.String())
 }

@@ -248,7 +248,7 @@ func (s *store) patch(object client.Object, patch client.Patch, status bool) err
 }
 
 // merged is what a write makes of an object.
-func merged(stored, written client.Object, status bool) (client.Object, error) {
+func merged(stored, written client.Object, status bool) (client.Object, error) { //nolint:revive // which half
 	switch {
 	case stored == nil:
 		return nil, apierrors.NewNotFound(keyOf(written).resource(), written.GetName())
@@ -309,7 +309,7 @@ func apply(stored client.Object, kind types.PatchType, data []byte) (client.Obje
 	if err != nil {
 		return nil, err
 	}
-	next, ok := reflect.New(reflect.TypeOf(stored).Elem()).Interface().(client.Object)
+	next, ok := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(stored).Elem()))
 	if !ok {
 		return nil, errors.New("no object")
 	}
@@ -342,7 +342,7 @@ func mergePatch(whole, part map[string]any) map[string]any {
 		case value == nil:
 			delete(whole, name)
 		case isObject:
-			outer, _ := whole[name].(map[string]any) //nolint:errcheck // anything else is replaced
+			outer, _ := whole[name].(map[string]any) // anything else is replaced
 			whole[name] = mergePatch(outer, inner)
 		default:
 			whole[name] = value

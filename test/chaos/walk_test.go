@@ -177,6 +177,11 @@ func (w *world) recover() []string {
 		}
 		time.Sleep(tick)
 	}
+	for _, problem := range problems {
+		if strings.HasPrefix(problem, "VM ") {
+			w.judge.figures.leaks++
+		}
+	}
 	return append([]string{fmt.Sprintf("not well after %s", atMost)}, problems...)
 }
 

@@ -80,7 +80,7 @@ func newWorld(t *testing.T, seed uint64, outside func(func()), worker *corev1.Se
 		rng: rand.New(rand.NewPCG(seed, 1)), dice: rand.New(rand.NewPCG(seed, 2)),
 		clusterUID: fmt.Sprintf("cluster-uid-%d", seed),
 	}
-	w.ctx, w.cancel = context.WithCancel(context.Background()) //nolint:usetesting // it ends before the bubble does
+	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.region = &oapitest.Region{
 		Seed: int64(seed), Quotas: oapitest.Quotas{VMs: 300},
 		Timings: oapitest.Timings{Boot: 15 * time.Second, Stop: 20 * time.Second, Terminate: 10 * time.Second, Linger: 5 * time.Minute, Latency: 50 * time.Millisecond},
@@ -203,7 +203,7 @@ func (w *world) isReplyLost() bool {
 }
 
 // changed tells the processes that lead of a change.
-func (w *world) changed(object client.Object, gone bool) {
+func (w *world) changed(object client.Object, gone bool) { //nolint:revive // what has happened
 	if claim, ok := object.(*karpv1.NodeClaim); ok && gone && claim.Spec.NodeClassRef.Group == v1alpha1.Group {
 		w.judge.claimGone(claim)
 	}

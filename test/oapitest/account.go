@@ -45,7 +45,7 @@ func (r *Region) RemoveImage(id string) (restore func(), err error) {
 }
 
 // ProtectVM sets or lifts the deletion protection of a VM, as someone with the console of the cloud would.
-func (r *Region) ProtectVM(id string, on bool) bool { //nolint:revive // the value of the attribute
+func (r *Region) ProtectVM(id string, on bool) bool {
 	r.lock()
 	defer r.unlock()
 	m, ok := r.byID[id]
