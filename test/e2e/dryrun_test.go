@@ -21,7 +21,7 @@ import (
 // TestDryRunOnTheChart installs the chart with a dry run, which shows its plan and makes nothing, and switches it off.
 func TestDryRunOnTheChart(t *testing.T) {
 	w := start(t, sandbox.Options{Chart: true, ChartValues: []string{"settings.dryRun=true"}})
-	w.saysDryRun(true)
+	w.saysDryRun("on")
 	w.scale(2)
 	w.event("NodeClaim", "DryRun", "would launch a tina")
 	w.await("a line of the log with the plan", func(context.Context) error {
@@ -48,7 +48,7 @@ func TestDryRunOnTheChart(t *testing.T) {
 
 	w.must(w.UpgradeChart(t.Context(), "settings.dryRun=false"))
 	w.await("2 pods running", w.PodsRun(2))
-	w.saysDryRun(false)
+	w.saysDryRun("off")
 	if launched := claimUIDs(w.state()); !slices.ContainsFunc(launched, func(uid string) bool { return slices.Contains(planned, uid) }) {
 		t.Errorf("NodeClaims %v were launched, want those that were planned: %v", launched, planned)
 	}
@@ -57,13 +57,11 @@ func TestDryRunOnTheChart(t *testing.T) {
 }
 
 // saysDryRun waits until the NodeClass and the metric say whether a dry run is on. The NodeClass is ready all the same.
-func (w *world) saysDryRun(on bool) {
+func (w *world) saysDryRun(want string) {
 	w.t.Helper()
-	metric := "karpenter_outscale_dry_run 0\n"
-	if on {
-		metric = "karpenter_outscale_dry_run 1\n"
-	}
-	w.await(fmt.Sprintf("a dry run that is said to be %t", on), func(ctx context.Context) error {
+	on := want == "on"
+	metric := map[string]string{"off": "karpenter_outscale_dry_run 0\n", "on": "karpenter_outscale_dry_run 1\n"}[want]
+	w.await("a dry run that is said to be "+want, func(ctx context.Context) error {
 		class := &v1alpha1.OutscaleNodeClass{}
 		if err := w.Client.Get(ctx, client.ObjectKey{Name: "default"}, class); err != nil {
 			return err

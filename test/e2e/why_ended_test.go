@@ -209,7 +209,7 @@ func byCCM(w *world, claim *karpv1.NodeClaim) func(*world) {
 	}
 }
 
-// stops stops a VM in one of three ways.
+// stops ends a VM in one of three ways.
 func stops(claim *karpv1.NodeClaim, cause ledger.Cause, stop func(string) bool) func(*world) func(*world) {
 	return func(w *world) func(*world) {
 		if !stop(idOf(claim)) {

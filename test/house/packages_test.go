@@ -202,7 +202,7 @@ func TestArchitectureShowsThePackages(t *testing.T) {
 	if !*update {
 		t.Fatalf("%s does not show the packages as they are: run go test ./test/house -update", path)
 	}
-	if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // documentation is for all to read
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 )
 
-var update = flag.Bool("update", false, "write the table of docs/nodeclass.md anew") //nolint:gochecknoglobals // a flag of the test
+var update = flag.Bool("update", false, "write the table of docs/nodeclass.md anew")
 
 // field is what testdata/fields.yaml says of one field.
 type field struct {
@@ -171,7 +171,7 @@ func TestDocsShowEveryField(t *testing.T) {
 	if !*update {
 		t.Fatalf("%s does not show the fields as they are: run go test ./pkg/apis/v1alpha1 -update", path)
 	}
-	if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // documentation is for all to read
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
