@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/apis/v1alpha1"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/diagnose"
@@ -110,6 +111,17 @@ func TestOrphansHaveTheirVerdicts(t *testing.T) {
 		if deletable := found[0].Deletable(); deletable != slices.Contains([]string{clusterwide.Orphan, clusterwide.Untagged}, verdict) {
 			t.Errorf("%s: deletable %v", verdict, deletable)
 		}
+	}
+}
+
+// Its NodeClaim was given up before the machine joined: no pod runs there, and the controller deletes the VM.
+func TestTheNodeOfAnOrphanThatWasNeverRegisteredProtectsNothing(t *testing.T) {
+	s := troubled(func(s *snapshot.Snapshot) {
+		s.NodeClaims = s.NodeClaims[1:]
+		s.Nodes[0].Spec.Taints = append(s.Nodes[0].Spec.Taints, karpv1.UnregisteredNoExecuteTaint)
+	})
+	if found := clusterwide.Orphans(s); len(found) != 1 || found[0].Verdict != clusterwide.Orphan {
+		t.Errorf("%+v, want an orphan", found)
 	}
 }
 

@@ -2,8 +2,10 @@ package owner
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
@@ -158,4 +160,11 @@ func (c *Claims) Of(v vm.VM) string {
 		}
 	}
 	return ""
+}
+
+// IsRegistered reports whether Karpenter has taken a Node over. Until then it has a taint that keeps pods away.
+func IsRegistered(node *corev1.Node) bool {
+	return !slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
+		return taint.MatchTaint(&karpv1.UnregisteredNoExecuteTaint)
+	})
 }

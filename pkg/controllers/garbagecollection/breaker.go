@@ -3,15 +3,14 @@ package garbagecollection
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	karpv1 "sigs.k8s.io/karpenter/pkg/apis/v1"
 
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/ledger"
+	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/owner"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/utils"
 	"github.com/karpenter-outscale/karpenter-provider-outscale/pkg/vm"
 )
@@ -40,7 +39,7 @@ func (c *Controller) allowed(ctx context.Context, leaked []vm.VM, fleet int) (in
 
 // nodesOf returns the Nodes that name one of the VMs, by provider ID or by the name in its tags. A Node that Karpenter has
 // not registered is none of them: no pod runs on it. Such Nodes come from launches whose answer was lost and whose NodeClaim
-// was given up, and would else keep their VMs for ever.
+// was given up, and would keep their VMs otherwise.
 func nodesOf(vms []vm.VM, all []corev1.Node) []corev1.Node {
 	wanted, named := map[string]bool{}, map[string]bool{}
 	for _, v := range vms {
@@ -52,7 +51,7 @@ func nodesOf(vms []vm.VM, all []corev1.Node) []corev1.Node {
 	var out []corev1.Node
 	for _, node := range all {
 		id, err := utils.ParseProviderID(node.Spec.ProviderID)
-		if isUnregistered(node) {
+		if !owner.IsRegistered(&node) {
 			continue
 		}
 		if named[node.Name] || err == nil && wanted[id] {
@@ -60,12 +59,6 @@ func nodesOf(vms []vm.VM, all []corev1.Node) []corev1.Node {
 		}
 	}
 	return out
-}
-
-func isUnregistered(node corev1.Node) bool {
-	return slices.ContainsFunc(node.Spec.Taints, func(taint corev1.Taint) bool {
-		return taint.MatchTaint(&karpv1.UnregisteredNoExecuteTaint)
-	})
 }
 
 // refuse raises the alarm, at a Node that is in doubt or, without one, at the namespace whose UID is the cluster's.

@@ -72,7 +72,7 @@ func Orphans(s *snapshot.Snapshot) []Leftover {
 func verdict(s *snapshot.Snapshot, m snapshot.Machine) (string, string) {
 	v := *m.VM
 	known := owner.Facts{VM: v.Core(), Protected: v.Protected, Now: s.TakenAt}
-	if m.Node != nil && snapshot.Ready(m.Node).Status == corev1.ConditionTrue {
+	if m.Node != nil && snapshot.Ready(m.Node).Status == corev1.ConditionTrue && owner.IsRegistered(m.Node) {
 		known.ReadyNode = m.Node.Name
 	}
 	judged := owner.Judge(s.Cluster.Owned(), known)
