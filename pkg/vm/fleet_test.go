@@ -23,7 +23,7 @@ func TestDeletionThatHadNoEffectIsNotBelievedForEver(t *testing.T) {
 		t.Errorf("a read that lags brought it back: %s", got)
 	}
 	if got := state(2 * time.Minute); got != StateRunning {
-		t.Errorf("it still runs, and nobody deletes it again: %s", got)
+		t.Errorf("it still runs, and is not deleted again: %s", got)
 	}
 }
 

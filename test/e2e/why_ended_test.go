@@ -132,7 +132,7 @@ func expires(w *world) func(*world) {
 }
 
 // neverRegisters lets core give up a machine whose kubelet does not start. Core counts from a time in the NodeClaim, and
-// nobody waits a quarter of an hour here.
+// no test waits a quarter of an hour.
 func neverRegisters(w *world) func(*world) {
 	var claim *karpv1.NodeClaim
 	w.await("the machine that does not join", func(ctx context.Context) error {
