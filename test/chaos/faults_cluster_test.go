@@ -41,7 +41,6 @@ func processFaults() []fault {
 		{"leader changes", func(w *world) (func(), bool) {
 			old := w.leader
 			old.retire()
-			w.set(func() { w.handedOver = time.Now() })
 			w.restart(w.fixture.SecretKey)
 			time.AfterFunc(15*time.Second, old.kill)
 			return nil, true

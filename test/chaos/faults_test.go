@@ -202,10 +202,3 @@ func (w *world) maxSkew() time.Duration {
 	defer w.mu.Unlock()
 	return w.skewed
 }
-
-// isHandedOver reports whether two processes led a moment ago.
-func (w *world) isHandedOver() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Since(w.handedOver) < 30*time.Second
-}

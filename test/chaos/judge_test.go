@@ -224,9 +224,6 @@ func (j *judge) reason(claim *karpv1.NodeClaim) string {
 	lost := j.lostNodes[claim.Name]
 	j.mu.Unlock()
 	switch {
-	case j.w.isHandedOver():
-		// Core's: the one process launched it while the other, which had read it before, found nothing on offer.
-		return "two processes led for a moment, and one of them gave the launch up"
 	case lost:
 		return "its Node was lost before it registered"
 	case time.Since(claim.CreationTimestamp.Time)+j.w.maxSkew() >= registrationTime:

@@ -68,7 +68,6 @@ type world struct {
 	// maintained are the VMs with planned maintenance, and skewed is the furthest that the controller's clock was off.
 	maintained map[string]bool
 	skewed     time.Duration
-	handedOver time.Time
 }
 
 // newWorld builds a world inside a bubble.
