@@ -154,7 +154,12 @@ func BeforeSend(ctx context.Context, check func() error) context.Context {
 // once makes one attempt.
 func once[R any](ctx context.Context, c *Client, name string, do func(context.Context) (R, *http.Response, error)) (R, error) {
 	var none R
-	turn := func() error { return c.turn(ctx, name) }
+	var waited time.Duration
+	turn := func() error {
+		began := time.Now()
+		defer func() { waited += time.Since(began) }()
+		return c.turn(ctx, name)
+	}
 	if err := turn(); err != nil {
 		return none, &Error{Call: name, cause: err}
 	}
@@ -163,6 +168,7 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 	if err != nil {
 		return none, &Error{Call: name, cause: err}
 	}
+	c.metrics.waited(classOf(name), waited)
 	started := time.Now()
 	signed, cancel := context.WithTimeout(context.WithValue(ctx, osc.ContextAWSv4, c.credentials), c.options.Timeout)
 	defer cancel()
@@ -178,11 +184,9 @@ func once[R any](ctx context.Context, c *Client, name string, do func(context.Co
 
 // turn waits for the rate limit, and asks then whether the call is still wanted.
 func (c *Client) turn(ctx context.Context, name string) error {
-	waiting := time.Now()
 	if err := c.queue.wait(ctx, classOf(name)); err != nil {
 		return fmt.Errorf("%w, waiting for the rate limit: %w", errNotSent, err)
 	}
-	c.metrics.waited(classOf(name), time.Since(waiting))
 	if check, ok := ctx.Value(beforeSend{}).(func() error); ok {
 		if err := check(); err != nil {
 			c.queue.pass()

@@ -19,6 +19,10 @@ func TestUnknownVMIsNotFoundOnceReadsAgree(t *testing.T) {
 	if err != nil || v.State != vm.StateUnknown {
 		t.Errorf("at once: VM %+v, %v, want an unknown state", v, err)
 	}
+	w.clock.Step(50 * time.Second)
+	if v, err = w.vms.Get(t.Context(), "i-00000000"); err != nil || v.State != vm.StateUnknown {
+		t.Errorf("while reads may lag: VM %+v, %v, want an unknown state", v, err)
+	}
 	w.clock.Step(10 * time.Second)
 	if v, err = w.vms.Get(t.Context(), "i-00000000"); !errors.Is(err, vm.ErrNotFound) {
 		t.Errorf("later: VM %+v, %v, want ErrNotFound", v, err)
@@ -94,7 +98,7 @@ func TestRememberedVMThatIsGoneIsListedUntilReadsAgree(t *testing.T) {
 	if vms := w.list(vm.VM{ID: "i-00000000", Subregion: "eu-west-2a"}); len(vms) != 1 || vms[0].State != vm.StateUnknown || vms[0].Subregion != "eu-west-2a" {
 		t.Errorf("at once: %+v", vms)
 	}
-	w.clock.Step(10 * time.Second)
+	w.clock.Step(time.Minute)
 	if vms := w.list(); len(vms) != 0 {
 		t.Errorf("later: %+v", vms)
 	}

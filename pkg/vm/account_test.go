@@ -89,7 +89,7 @@ func TestTerminatedVMShowsTheAccount(t *testing.T) {
 		if _, err := restarted.List(t.Context(), named(id, "i-00000000")...); err != nil {
 			t.Fatal(err)
 		}
-		w.clock.Step(10 * time.Second)
+		w.clock.Step(30 * time.Second)
 	}
 	for _, id := range []string{id, "i-00000000"} {
 		if v, err := restarted.Get(t.Context(), id); !errors.Is(err, vm.ErrNotFound) {

@@ -16,7 +16,8 @@ const (
 	absence = 10 * time.Second
 	// massAbsence is the same when much of the fleet is missing: then the answer is more likely wrong than the fleet gone.
 	massAbsence = time.Minute
-	// launchAbsence is how long a VM that we launched may take to show up in reads at all.
+	// launchAbsence is how long a VM may take to show up in reads at all: one that we launched, or that no read of this
+	// process has shown, since another one may have launched it.
 	launchAbsence = time.Minute
 	// refusal is how long an ID that Outscale refused to look for is not asked for again: finding it among a hundred others
 	// costs up to 14 calls.

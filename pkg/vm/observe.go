@@ -25,7 +25,7 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) (unproven 
 	known, waiting := len(f.vms), 0
 	for _, r := range absent {
 		switch {
-		case started.Sub(r.absentSince) < patience:
+		case started.Sub(r.absentSince) < max(patience, r.patience()):
 			waiting++
 		case !f.proven:
 			unproven = true
@@ -46,6 +46,15 @@ func (f *fleet) update(cluster Cluster, read []VM, started time.Time) (unproven 
 			ErrNotBelieved, len(absent), known, massAbsence)
 	}
 	return unproven
+}
+
+// patience is how long the VM must be absent. One that no read of this process has shown may have been launched by another
+// process a moment ago, and reads lag.
+func (r *record) patience() time.Duration {
+	if r.State == StateUnknown {
+		return launchAbsence
+	}
+	return absence
 }
 
 // see takes one VM of a read.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -132,11 +133,15 @@ func TestDocsCallTheAPIAsItIs(t *testing.T) {
 func TestDocsNameCommandsOfKpo(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
-	paths, err := filepath.Glob(root(t, "cmd", "kpo", "*.go"))
+	top, err := filepath.Glob(root(t, "cmd", "kpo", "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range paths {
+	below, err := filepath.Glob(root(t, "cmd", "kpo", "internal", "*", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range slices.Concat(top, below) {
 		source, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
