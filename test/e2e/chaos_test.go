@@ -22,7 +22,7 @@ func TestChaos(t *testing.T) {
 	const steps, pods = 8, 6
 	seed := chaosSeed(t)
 	t.Logf("CHAOS_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a walk is no secret
+	random := rand.New(rand.NewPCG(seed, seed))
 	w := start(t, sandbox.Options{})
 	w.run(2)
 	foreign := w.fixtures()
@@ -47,7 +47,7 @@ func chaosSeed(t *testing.T) uint64 {
 	t.Helper()
 	text := os.Getenv("CHAOS_SEED")
 	if text == "" {
-		return rand.Uint64N(10_000) //nolint:gosec // a walk is no secret
+		return rand.Uint64N(10_000)
 	}
 	seed, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
