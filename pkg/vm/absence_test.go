@@ -319,6 +319,23 @@ func TestOwnDeletionIsSeenWhileReadsLag(t *testing.T) {
 	}
 }
 
+// Seed 313 of make chaos: a read that lagged was taken for the end of a VM that was shutting down.
+func TestAVMThatShutsDownIsNotGoneBecauseOneReadLacksIt(t *testing.T) {
+	w := newWorld(t, &oapitest.Region{Timings: oapitest.Timings{Terminate: time.Hour}})
+	id := fleetOf(w, 1)[0]
+	if err := w.vms.Delete(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(6 * time.Second)
+	w.fault(oapitest.Fault{Call: "ReadVms", Kind: oapitest.FaultStaleVMs, Delay: 1000 * time.Hour, For: 5 * time.Second})
+	for range 3 {
+		if v, err := w.vms.Get(t.Context(), id); err != nil || !v.Leaving() {
+			t.Fatalf("VM %+v, %v, want it shutting down", v, err)
+		}
+		w.clock.Step(6 * time.Second)
+	}
+}
+
 func TestOwnTagsAreSeenAtOnceAndSurviveLaggingReads(t *testing.T) {
 	w := newWorld(t, &oapitest.Region{})
 	id := fleetOf(w, 1)[0]

@@ -46,15 +46,18 @@ func TestReadThatBeganBeforeAWriteKnowsLess(t *testing.T) {
 
 // Many VMs that were deleted on purpose and are no longer remembered as terminated are no reason for doubt.
 func TestEndOfDeletedVMsIsBelieved(t *testing.T) {
-	f := newFleet()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var vms []VM
 	for i := range 10 {
 		vms = append(vms, VM{ID: fmt.Sprintf("i-%08x", i), State: StateShuttingDown, Tags: map[string]string{}})
 	}
-	f.update(Cluster{}, vms, start)
-	f.update(Cluster{}, nil, start.Add(time.Second))
-	if err := f.doubted(); err != nil || len(f.list(Cluster{})) != 0 {
-		t.Errorf("%d VMs, error %v", len(f.list(Cluster{})), err)
+	for after, want := range map[time.Duration]int{time.Second: 10, 12 * time.Second: 0} {
+		f := newFleet()
+		f.update(Cluster{}, vms, start)
+		f.update(Cluster{}, nil, start.Add(time.Second))
+		f.update(Cluster{}, nil, start.Add(after))
+		if err := f.doubted(); err != nil || len(f.list(Cluster{})) != want {
+			t.Errorf("after %s: %d VMs, want %d; error %v", after, len(f.list(Cluster{})), want, err)
+		}
 	}
 }

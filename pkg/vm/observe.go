@@ -108,15 +108,16 @@ func (f *fleet) absent(seen map[string]bool, started time.Time) []*record {
 		if seen[id] || r.isRefused(started) || r.writtenAt.After(started) || r.launched && started.Sub(r.writtenAt) < launchAbsence {
 			continue
 		}
-		if r.Leaving() { // its end was to be expected, and is no reason for doubt
-			delete(f.vms, id)
-			f.gone[id] = started
-			continue
-		}
 		if r.absentSince.IsZero() {
 			r.absentSince = started
 		}
-		out = append(out, r)
+		switch {
+		case !r.Leaving():
+			out = append(out, r)
+		case started.Sub(r.absentSince) >= absence: // its end was to be expected, and is no reason for doubt
+			delete(f.vms, id)
+			f.gone[id] = started
+		}
 	}
 	return out
 }

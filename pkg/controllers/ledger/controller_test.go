@@ -102,7 +102,7 @@ func (w *world) claimVM() string {
 	return id[strings.LastIndex(id, "/")+1:]
 }
 
-// never makes the NodeClaim one that never registered, for long enough.
+// never makes the NodeClaim one that did not register before its timeout.
 func (w *world) never() {
 	w.t.Helper()
 	w.delete(w.node())
