@@ -2,8 +2,8 @@ package oapitest
 
 import "strings"
 
-// SetServers says how many servers a subregion has; zero is as many as it takes. It counts for VMs that must be apart, or
-// together, and not for how many there is room for.
+// SetServers says how many servers a subregion has; zero is as many as it takes. It counts for VMs that must be apart only:
+// SetCapacity is for how many there is room for.
 func (r *Region) SetServers(subregion string, servers int) {
 	r.lock()
 	defer r.unlock()
