@@ -93,11 +93,16 @@ func objectsAt(t *testing.T, groupVersion string, resources map[string]string, p
 		if gvk.Kind != kind {
 			continue
 		}
-		object.GetObjectKind().SetGroupVersionKind(gvk)
-		if len(parts) > 1 && object.GetName() == parts[1] {
-			return object, true
+		answer, ok := object.DeepCopyObject().(client.Object) // two requests may be answered at once
+		if !ok {
+			t.Errorf("a copy of %T is no object", object)
+			continue
 		}
-		items = append(items, object)
+		answer.GetObjectKind().SetGroupVersionKind(gvk)
+		if len(parts) > 1 && object.GetName() == parts[1] {
+			return answer, true
+		}
+		items = append(items, answer)
 	}
 	if len(parts) > 1 || kind == "" {
 		return nil, false
